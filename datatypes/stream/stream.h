@@ -1,0 +1,168 @@
+// Stream: an append-only log of entries with consumer groups; one pointer, because it lives inside a keyspace entry.
+// Entries sit in listpack blocks of Redis's bytes under a sorted index of master ids. The type knows ids, entries and
+// groups; commands, replies and what is journaled are in the stream_*_commands.cc files.
+// Const functions write nothing: readers may run in parallel.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "datatypes/stream/consumer_group.h"
+#include "datatypes/stream/id_chunks.h"
+#include "datatypes/stream/stream_block.h"
+#include "datatypes/stream/stream_id.h"
+#include "server/base/status.h"
+
+namespace synap {
+
+// What XADD asks for: "*", "ms-*" or a full id.
+struct StreamIdRequest {
+  enum class Kind { kAuto, kAutoSeq, kExplicit };
+  Kind kind = Kind::kAuto;
+  StreamId id = {};
+};
+
+struct StreamTrim {
+  enum class Strategy { kNone, kMaxLen, kMinId };
+  Strategy strategy = Strategy::kNone;
+  bool approximate = false;  // whole blocks only
+  uint64_t limit = 0;        // entries removed at most; 0: no limit
+  uint64_t length_max = 0;
+  StreamId id_min = {};
+};
+
+class Stream {
+ public:
+  using Groups = std::map<std::string, ConsumerGroup, std::less<>>;  // in name order, as Redis lists them
+
+  Stream();
+  ~Stream();
+  Stream(Stream&&) noexcept = default;
+  Stream& operator=(Stream&&) noexcept = default;
+  Stream copy() const;
+
+  uint64_t length() const { return body_->length; }
+  const StreamId& first_id() const { return body_->first_id; }  // of the first live entry, or 0-0
+  const StreamId& last_id() const { return body_->last_id; }    // the last id ever given
+  const StreamId& max_deleted_id() const { return body_->max_deleted_id; }
+  uint64_t entries_added() const { return body_->entries_added; }
+
+  // The id that an entry added now would get. kOutOfRange: not above the last id.
+  Result<StreamId> next_id(const StreamIdRequest& request, int64_t now_ms) const;
+  // `id` is above last_id(). kTooLarge: the texts do not fit a listpack; nothing changed.
+  Status append(const StreamId& id, StreamFields fields, const StreamBlockLimits& limits);
+  bool contains(const StreamId& id) const;
+  // XDEL of one id. False: no such entry.
+  bool erase(const StreamId& id);
+  // Returns how many entries went.
+  uint64_t trim(const StreamTrim& how);
+  // The greatest id of an entry that is still there. False: no entries.
+  bool last_entry_id(StreamId* id) const;
+  // The id of the first entry, tombstones included; the greatest id when there is none (what XTRIM ~ propagates).
+  StreamId first_recorded_id() const;
+
+  // XSETID; the caller has checked the ids.
+  void set_last_id(const StreamId& id) { body_->last_id = id; }
+  void set_entries_added(uint64_t count) { body_->entries_added = count; }
+  void set_max_deleted_id(const StreamId& id) { body_->max_deleted_id = id; }
+
+  const Groups& groups() const { return body_->groups; }
+  const ConsumerGroup* find_group(std::string_view name) const;
+  ConsumerGroup* find_group(std::string_view name) {
+    return const_cast<ConsumerGroup*>(std::as_const(*this).find_group(name));
+  }
+  // Null: there is one of this name.
+  ConsumerGroup* create_group(std::string_view name, const StreamId& last_id, int64_t entries_read);
+  bool destroy_group(std::string_view name);
+  // Moves the group's last id on to `id`, which it is being given, and counts it.
+  void advance_group(ConsumerGroup* group, const StreamId& id) const;
+  // Entries added but not yet read by the group; nothing when deletions make that unknowable.
+  std::optional<int64_t> group_lag(const ConsumerGroup& group) const;
+  // How many entries were added up to `id`; kEntriesReadUnknown when that cannot be told.
+  int64_t estimate_entries_read(const StreamId& id) const;
+  // Whether a group still waits for this entry: has it pending, or has not been given it.
+  bool referenced_by_groups(const StreamId& id) const;
+  // Drops `id` from every group's pending entries.
+  void forget_references(const StreamId& id);
+
+  // For RDB: blocks in order; a loaded stream is built from load_block…, then load_totals, then groups.
+  using Blocks = IdChunks<StreamBlock>;
+  const Blocks& blocks() const { return body_->blocks; }
+  struct Totals {
+    uint64_t length = 0;
+    StreamId first_id = {};
+    StreamId last_id = {};
+    StreamId max_deleted_id = {};
+    uint64_t entries_added = 0;
+  };
+  // False: not a stream block, or a second one with this master id.
+  bool load_block(const StreamId& master_id, std::string_view listpack);
+  // False: the blocks hold another number of entries or a block begins after the last id.
+  bool load_totals(const Totals& totals);
+  // The totals that old RDB types leave out, from the blocks and these two.
+  Totals totals_before_redis7(uint64_t length, const StreamId& last_id) const;
+
+  size_t memory_bytes() const;
+  // About how many allocations freeing takes.
+  size_t free_effort() const;
+  // Nodes that Redis's radix tree would have for these blocks (XINFO STREAM).
+  uint64_t radix_tree_nodes() const;
+
+ private:
+  friend class StreamCursor;
+
+  struct Body {
+    Body() = default;
+    ~Body();
+    Body(const Body&) = delete;
+    Body& operator=(const Body&) = delete;
+
+    Blocks blocks;
+    size_t pack_bytes = 0;  // allocated for the blocks' listpacks
+    uint64_t length = 0;
+    uint64_t entries_added = 0;
+    StreamId first_id = {};
+    StreamId last_id = {};
+    StreamId max_deleted_id = {};
+    Groups groups;
+  };
+
+  bool range_has_tombstones(const StreamId& start) const;
+  void remove_block(Blocks::Position at);
+  uint64_t trim_inside_block(StreamBlock* block, const StreamTrim& how);
+  void refresh_first_id();
+
+  std::unique_ptr<Body> body_;
+};
+static_assert(sizeof(Stream) == 8);
+
+// Walks the live entries with start <= id <= end, in either direction. A change of the stream ends its validity.
+class StreamCursor {
+ public:
+  enum class Direction { kForward, kReverse };
+
+  StreamCursor(const Stream& stream, const StreamId& start, const StreamId& end,
+               Direction direction = Direction::kForward, bool with_deleted = false);
+
+  bool next();
+  StreamEntry& entry() { return entry_; }
+
+ private:
+  friend class Stream;
+
+  const Stream::Blocks& blocks_;
+  StreamId start_;
+  StreamId end_;
+  bool reverse_;
+  bool with_deleted_;
+  Stream::Blocks::Position next_block_;
+  Stream::Blocks::Position block_;
+  StreamBlockCursor in_block_;
+  StreamEntry entry_;
+};
+
+}  // namespace synap
