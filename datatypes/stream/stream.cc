@@ -26,12 +26,15 @@ Stream::Body::~Body() {
   for (auto at = blocks.begin(); at != blocks.end(); at = blocks.next(at)) std::free(blocks[at].pack);
 }
 
-Stream::Stream() : body_(std::make_unique<Body>()) {}
-Stream::~Stream() = default;
+const Stream::Body& Stream::empty_body() {
+  static const Body kEmpty;
+  return kEmpty;
+}
 
 Stream Stream::copy() const {
   Stream result;
-  Body& twin = *result.body_;
+  if (body_ == nullptr) return result;
+  Body& twin = result.change();
   for (auto at = body_->blocks.begin(); at != body_->blocks.end(); at = body_->blocks.next(at)) {
     const StreamBlock& block = body_->blocks[at];
     twin.blocks.append({block.id, Listpack::copy_of(block.view().raw()).release()});
@@ -68,6 +71,7 @@ Status Stream::append(const StreamId& id, StreamFields fields, const StreamBlock
   for (const std::string_view text : fields) text_bytes += text.size();
   if (text_bytes > kEntryTextBytesMax) return Status(StatusCode::kTooLarge);
 
+  change();
   Blocks& blocks = body_->blocks;
   if (!blocks.empty() && stream_block_accepts(blocks.back(), text_bytes, limits)) {
     StreamBlock& tail = blocks[blocks.last()];
@@ -106,6 +110,7 @@ bool Stream::erase(const StreamId& id) {
 }
 
 uint64_t Stream::trim(const StreamTrim& how) {
+  if (body_ == nullptr) return 0;
   using Strategy = StreamTrim::Strategy;
   Blocks& blocks = body_->blocks;
   uint64_t removed = 0;
@@ -176,16 +181,17 @@ StreamId Stream::first_recorded_id() const {
 }
 
 const ConsumerGroup* Stream::find_group(std::string_view name) const {
-  const auto found = body_->groups.find(name);
-  return found == body_->groups.end() ? nullptr : &found->second;
+  const auto found = groups().find(name);
+  return found == groups().end() ? nullptr : &found->second;
 }
 
 ConsumerGroup* Stream::create_group(std::string_view name, const StreamId& last_id, int64_t entries_read) {
-  const auto [place, created] = body_->groups.try_emplace(std::string(name), last_id, entries_read);
+  const auto [place, created] = change().groups.try_emplace(std::string(name), last_id, entries_read);
   return created ? &place->second : nullptr;
 }
 
 bool Stream::destroy_group(std::string_view name) {
+  if (body_ == nullptr) return false;
   const auto found = body_->groups.find(name);
   if (found == body_->groups.end()) return false;
   body_->groups.erase(found);
@@ -239,13 +245,14 @@ bool Stream::referenced_by_groups(const StreamId& id) const {
 }
 
 void Stream::forget_references(const StreamId& id) {
+  if (body_ == nullptr) return;
   for (auto& [name, group] : body_->groups) group.acknowledge(id);
 }
 
 bool Stream::load_block(const StreamId& master_id, std::string_view listpack) {
   if (!stream_block_validate(listpack)) return false;
   const StreamBlock block{master_id, Listpack::copy_of(listpack).release()};
-  if (!body_->blocks.insert(block)) {
+  if (!change().blocks.insert(block)) {
     std::free(block.pack);
     return false;
   }
@@ -256,7 +263,8 @@ bool Stream::load_block(const StreamId& master_id, std::string_view listpack) {
 
 bool Stream::load_totals(const Totals& totals) {
   if (totals.length != length()) return false;
-  if (!body_->blocks.empty() && body_->blocks.back().id > totals.last_id) return false;
+  if (!blocks().empty() && blocks().back().id > totals.last_id) return false;
+  change();
   body_->first_id = totals.first_id;
   body_->last_id = totals.last_id;
   body_->max_deleted_id = totals.max_deleted_id;
@@ -273,7 +281,7 @@ Stream::Totals Stream::totals_before_redis7(uint64_t length, const StreamId& las
 
 size_t Stream::memory_bytes() const {
   constexpr size_t kNodeBytes = 4 * sizeof(void*) + sizeof(Groups::value_type);
-  size_t bytes = sizeof(Body) + body_->blocks.memory_bytes() + body_->pack_bytes;
+  size_t bytes = sizeof(Body) + blocks().memory_bytes() + body().pack_bytes;
   for (const auto& [name, group] : groups()) {
     bytes += kNodeBytes + (name.size() > 15 ? name.capacity() + 1 : 0) + group.memory_bytes();
   }
@@ -281,14 +289,14 @@ size_t Stream::memory_bytes() const {
 }
 
 size_t Stream::free_effort() const {
-  size_t effort = 1 + body_->blocks.size();
+  size_t effort = 1 + blocks().size();
   for (const auto& [name, group] : groups()) effort += 1 + group.consumers().size() + group.pending().size() / 64;
   return effort;
 }
 
 uint64_t Stream::radix_tree_nodes() const {
   constexpr int kKeyBytes = 16;
-  const Blocks& blocks = body_->blocks;
+  const Blocks& blocks = body().blocks;
   if (blocks.empty()) return 1;
   // Depths of the branching nodes above the current leaf. A node with one child spans the bytes between two of
   // them, if any; a leaf is a node, too.

@@ -1,5 +1,5 @@
 // Stream: an append-only log of entries with consumer groups; one pointer, because it lives inside a keyspace entry.
-// Entries sit in listpack blocks of Redis's bytes under a sorted index of master ids. The type knows ids, entries and
+// An all-zero word is an empty stream. Entries sit in listpack blocks of Redis's bytes under a sorted index of master ids. The type knows ids, entries and
 // groups; commands, replies and what is journaled are in the stream_*_commands.cc files.
 // Const functions write nothing: readers may run in parallel.
 #pragma once
@@ -39,17 +39,17 @@ class Stream {
  public:
   using Groups = std::map<std::string, ConsumerGroup, std::less<>>;  // in name order, as Redis lists them
 
-  Stream();
-  ~Stream();
+  Stream() = default;
+  ~Stream() = default;
   Stream(Stream&&) noexcept = default;
   Stream& operator=(Stream&&) noexcept = default;
   Stream copy() const;
 
-  uint64_t length() const { return body_->length; }
-  const StreamId& first_id() const { return body_->first_id; }  // of the first live entry, or 0-0
-  const StreamId& last_id() const { return body_->last_id; }    // the last id ever given
-  const StreamId& max_deleted_id() const { return body_->max_deleted_id; }
-  uint64_t entries_added() const { return body_->entries_added; }
+  uint64_t length() const { return body().length; }
+  const StreamId& first_id() const { return body().first_id; }  // of the first live entry, or 0-0
+  const StreamId& last_id() const { return body().last_id; }    // the last id ever given
+  const StreamId& max_deleted_id() const { return body().max_deleted_id; }
+  uint64_t entries_added() const { return body().entries_added; }
 
   // The id that an entry added now would get. kOutOfRange: not above the last id.
   Result<StreamId> next_id(const StreamIdRequest& request, int64_t now_ms) const;
@@ -66,11 +66,11 @@ class Stream {
   StreamId first_recorded_id() const;
 
   // XSETID; the caller has checked the ids.
-  void set_last_id(const StreamId& id) { body_->last_id = id; }
-  void set_entries_added(uint64_t count) { body_->entries_added = count; }
-  void set_max_deleted_id(const StreamId& id) { body_->max_deleted_id = id; }
+  void set_last_id(const StreamId& id) { change().last_id = id; }
+  void set_entries_added(uint64_t count) { change().entries_added = count; }
+  void set_max_deleted_id(const StreamId& id) { change().max_deleted_id = id; }
 
-  const Groups& groups() const { return body_->groups; }
+  const Groups& groups() const { return body().groups; }
   const ConsumerGroup* find_group(std::string_view name) const;
   ConsumerGroup* find_group(std::string_view name) {
     return const_cast<ConsumerGroup*>(std::as_const(*this).find_group(name));
@@ -91,7 +91,7 @@ class Stream {
 
   // For RDB: blocks in order; a loaded stream is built from load_block…, then load_totals, then groups.
   using Blocks = IdChunks<StreamBlock>;
-  const Blocks& blocks() const { return body_->blocks; }
+  const Blocks& blocks() const { return body().blocks; }
   struct Totals {
     uint64_t length = 0;
     StreamId first_id = {};
@@ -130,6 +130,13 @@ class Stream {
     StreamId max_deleted_id = {};
     Groups groups;
   };
+
+  static const Body& empty_body();
+  const Body& body() const { return body_ == nullptr ? empty_body() : *body_; }
+  Body& change() {
+    if (body_ == nullptr) body_ = std::make_unique<Body>();
+    return *body_;
+  }
 
   bool range_has_tombstones(const StreamId& start) const;
   void remove_block(Blocks::Position at);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstring>
 #include <iterator>
 #include <map>
 #include <string>
@@ -158,6 +159,25 @@ TEST_CASE("Stream agrees with a map under random changes") {
     check_equal(stream, {});
     CHECK(stream.blocks().empty());
   }
+}
+
+TEST_CASE("An all-zero word is an empty stream") {
+  Stream stream;
+  uint64_t word;
+  std::memcpy(&word, &stream, sizeof(word));
+  CHECK(word == 0);
+  check_equal(stream, {});
+  CHECK_FALSE(stream.erase({1, 0}));
+  CHECK(stream.trim({.strategy = StreamTrim::Strategy::kMaxLen}) == 0);
+  CHECK_FALSE(stream.destroy_group("g"));
+  CHECK(stream.find_group("g") == nullptr);
+  CHECK(stream.copy().length() == 0);
+  CHECK(stream.radix_tree_nodes() == 1);
+  CHECK(stream.free_effort() == 1);
+  stream.forget_references({1, 0});
+  stream.set_last_id({3, 0});
+  CHECK(stream.last_id() == StreamId{3, 0});
+  CHECK(stream.copy().last_id() == StreamId{3, 0});
 }
 
 TEST_CASE("Approximate trimming removes whole blocks only, within its limit") {
