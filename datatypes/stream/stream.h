@@ -1,7 +1,7 @@
 // Stream: an append-only log of entries with consumer groups; one pointer, because it lives inside a keyspace entry.
-// An all-zero word is an empty stream. Entries sit in listpack blocks of Redis's bytes under a sorted index of master ids. The type knows ids, entries and
-// groups; commands, replies and what is journaled are in the stream_*_commands.cc files.
-// Const functions write nothing: readers may run in parallel.
+// An all-zero word is an empty stream. Entries sit in listpack blocks of Redis's bytes under a sorted index of master
+// ids. The type knows ids, entries and groups; commands, replies and what is journaled are in the stream_*_commands.cc
+// files. Const functions write nothing: readers may run in parallel.
 #pragma once
 
 #include <map>
