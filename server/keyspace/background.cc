@@ -1,0 +1,161 @@
+#include "server/keyspace/background.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <deque>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "server/base/assert.h"
+#include "server/base/sync.h"
+#include "server/keyspace/entry.h"
+
+namespace synap {
+
+namespace {
+
+// The process has one; it lives as long as the process, so that values may be freed during exit.
+class BackgroundThread {
+ public:
+  void post(std::function<void()> work, size_t objects) {
+    if (forked_child_) return work();
+    LockGuard guard(mutex_);
+    pending_.fetch_add(objects, std::memory_order_relaxed);
+    queue_.push_back(Job{std::move(work), objects});
+    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+    work_came_.notify_one();
+  }
+
+  void drain() {
+    LockGuard guard(mutex_);
+    while (!queue_.empty() || busy_) idle_.wait(mutex_);
+  }
+
+  void stop() {
+    std::thread stopped;
+    {
+      LockGuard guard(mutex_);
+      stopping_ = true;
+      work_came_.notify_one();
+      stopped = std::move(thread_);
+    }
+    if (stopped.joinable()) stopped.join();
+    LockGuard guard(mutex_);
+    stopping_ = false;
+  }
+
+  void after_fork_child() { forked_child_ = true; }
+
+  size_t pending() const { return pending_.load(std::memory_order_relaxed); }
+  size_t freed() const { return freed_.load(std::memory_order_relaxed); }
+  void reset_stats() { freed_.store(0, std::memory_order_relaxed); }
+
+ private:
+  struct Job {
+    std::function<void()> work;
+    size_t objects;
+  };
+
+  void run() {
+    mutex_.lock();
+    for (;;) {
+      while (queue_.empty() && !stopping_) work_came_.wait(mutex_);
+      if (queue_.empty()) break;
+      Job job = std::move(queue_.front());
+      queue_.pop_front();
+      busy_ = true;
+      mutex_.unlock();
+      job.work();
+      pending_.fetch_sub(job.objects, std::memory_order_relaxed);
+      freed_.fetch_add(job.objects, std::memory_order_relaxed);
+      mutex_.lock();
+      busy_ = false;
+      if (queue_.empty()) idle_.notify_all();
+    }
+    mutex_.unlock();
+  }
+
+  Mutex mutex_{LockRank::kWorkers};
+  CondVar work_came_, idle_;
+  std::deque<Job> queue_ GUARDED_BY(mutex_);
+  std::thread thread_ GUARDED_BY(mutex_);
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  bool busy_ GUARDED_BY(mutex_) = false;
+  bool forked_child_ = false;
+  std::atomic<size_t> pending_{0}, freed_{0};
+};
+
+// Retired memory waits until every reactor has passed its loop's top twice since (epochs of retirement).
+class Reclamation {
+ public:
+  void start(size_t reactors) {
+    LockGuard guard(mutex_);
+    passed_.assign(reactors, 0);
+    immediate_.store(reactors <= 1, std::memory_order_relaxed);
+  }
+
+  void retire(void* memory) {
+    if (immediate_.load(std::memory_order_relaxed)) return std::free(memory);
+    LockGuard guard(mutex_);
+    retired_.push_back(Retired{memory, epoch_.load(std::memory_order_relaxed)});
+    waiting_.store(true, std::memory_order_relaxed);
+  }
+
+  void quiescent(size_t reactor) {
+    if (!waiting_.load(std::memory_order_relaxed)) return;
+    std::vector<void*> free_now;
+    {
+      LockGuard guard(mutex_);
+      passed_[reactor] = epoch_.load(std::memory_order_relaxed);
+      uint64_t oldest = UINT64_MAX;
+      for (const uint64_t passed : passed_) oldest = oldest < passed ? oldest : passed;
+      while (!retired_.empty() && retired_.front().epoch < oldest) {
+        free_now.push_back(retired_.front().memory);
+        retired_.pop_front();
+      }
+      epoch_.fetch_add(1, std::memory_order_relaxed);
+      waiting_.store(!retired_.empty(), std::memory_order_relaxed);
+    }
+    for (void* memory : free_now) std::free(memory);
+  }
+
+ private:
+  struct Retired {
+    void* memory;
+    uint64_t epoch;
+  };
+  Mutex mutex_{LockRank::kLeaf};
+  std::atomic<bool> immediate_{true};
+  std::atomic<bool> waiting_{false};
+  std::atomic<uint64_t> epoch_{1};
+  std::vector<uint64_t> passed_ GUARDED_BY(mutex_);
+  std::deque<Retired> retired_ GUARDED_BY(mutex_);
+};
+
+BackgroundThread& background() {
+  static auto* const thread = new BackgroundThread;
+  return *thread;
+}
+
+Reclamation& reclamation() {
+  static auto* const instance = new Reclamation;
+  return *instance;
+}
+
+}  // namespace
+
+void background_free(std::function<void()> work, size_t objects) { background().post(std::move(work), objects); }
+void background_drain() { background().drain(); }
+size_t background_pending_objects() { return background().pending(); }
+size_t background_freed_objects() { return background().freed(); }
+void background_reset_stats() { background().reset_stats(); }
+void background_stop() { background().stop(); }
+void background_after_fork_child() { background().after_fork_child(); }
+
+void reclamation_start(size_t reactors) { reclamation().start(reactors); }
+void reclamation_quiescent(size_t reactor) { reclamation().quiescent(reactor); }
+void retire_table_memory(void* memory) { reclamation().retire(memory); }
+
+}  // namespace synap

@@ -1,0 +1,98 @@
+#include "server/keyspace/shard_guard.h"
+
+namespace synap {
+
+bool GuardRegistry::try_take_growing(LockWaiter* waiter) {
+  LockGuard guard(mutex_);
+  if (!growing_taken_) {
+    growing_taken_ = true;
+    return true;
+  }
+  waiter->next = nullptr;
+  (last_waiting_ == nullptr ? first_waiting_ : last_waiting_->next) = waiter;
+  last_waiting_ = waiter;
+  return false;
+}
+
+void GuardRegistry::release_growing() {
+  LockWaiter* waiter;
+  {
+    LockGuard guard(mutex_);
+    SYNAP_ASSERT(growing_taken_);
+    growing_taken_ = false;
+    waiter = first_waiting_;
+    if (waiter != nullptr) first_waiting_ = waiter->next;
+    if (first_waiting_ == nullptr) last_waiting_ = nullptr;
+  }
+  if (waiter != nullptr) waiter->wake();
+}
+
+int ShardGuard::try_take(Keyspace* keyspace, GuardRegistry* registry, ShardMask mask, LockMode mode) {
+  SYNAP_DCHECK(!held());
+  keyspace_ = keyspace;
+  registry_ = registry;
+  mode_ = mode;
+  physical_ = !registry->alone();
+  if (!physical_) {
+    mask_ = mask;
+    return -1;
+  }
+  for (ShardMask rest = mask; rest != 0; rest &= rest - 1) {
+    const int index = std::countr_zero(rest);
+    if (keyspace->shard(static_cast<size_t>(index)).lock.try_lock(mode)) continue;
+    unlock(mask & ~rest);
+    return index;
+  }
+  mask_ = mask;
+  return -1;
+}
+
+void ShardGuard::begin_growing(Keyspace* keyspace, GuardRegistry* registry, LockMode mode) {
+  SYNAP_DCHECK(!held());
+  keyspace_ = keyspace;
+  registry_ = registry;
+  mode_ = mode;
+  physical_ = true;
+  growing_ = true;
+}
+
+int ShardGuard::try_grow(ShardMask mask) {
+  SYNAP_ASSERT(growing_);
+  for (ShardMask rest = mask & ~mask_; rest != 0; rest &= rest - 1) {
+    const int index = std::countr_zero(rest);
+    ShardLock& lock = keyspace_->shard(static_cast<size_t>(index)).lock;
+    if (!lock.try_lock_claimed(mode_)) {
+      lock.claim();
+      return index;
+    }
+    mask_ |= ShardMask{1} << index;
+  }
+  return -1;
+}
+
+void ShardGuard::make_physical() {
+  if (physical_) return;
+  physical_ = true;
+  for (ShardMask rest = mask_; rest != 0; rest &= rest - 1) {
+    const bool locked = keyspace_->shard(static_cast<size_t>(std::countr_zero(rest))).lock.try_lock(mode_);
+    SYNAP_ASSERT(locked);  // nobody else could hold one
+  }
+}
+
+void ShardGuard::unlock(ShardMask mask) {
+  for (ShardMask rest = mask; rest != 0; rest &= rest - 1) {
+    keyspace_->shard(static_cast<size_t>(std::countr_zero(rest))).lock.unlock(mode_);
+  }
+}
+
+void ShardGuard::release() {
+  const ShardMask mask = std::exchange(mask_, 0);
+  if (physical_) unlock(mask);
+  physical_ = false;
+  if (growing_) {
+    growing_ = false;
+    registry_->release_growing();
+  }
+}
+
+}  // namespace synap

@@ -1,0 +1,132 @@
+#include "server/keyspace/type_ops.h"
+
+#include <array>
+
+#include "datatypes/hash/hash.h"
+#include "datatypes/list/list.h"
+#include "datatypes/set/set.h"
+#include "datatypes/stream/stream.h"
+#include "datatypes/zset/zset.h"
+#include "server/base/assert.h"
+#include "server/keyspace/background.h"
+
+namespace synap {
+
+namespace {
+
+void destroy_string(Entry* entry) {
+  if (entry->storage() == Storage::kBlock) SharedBytes::adopt(entry->block()).reset();
+}
+uint64_t copy_string(const Entry* entry) {
+  if (entry->storage() == Storage::kInt) return *entry->word();
+  SYNAP_ASSERT(entry->storage() == Storage::kBlock);
+  return reinterpret_cast<uint64_t>(SharedBytes::copy_of(entry->block()->view()).release());
+}
+bool empty_string(const Entry*) { return false; }
+size_t one(const Entry*) { return 1; }
+size_t string_bytes(const Entry* entry, size_t) {
+  return entry->storage() == Storage::kBlock ? sizeof(SharedBytes::Block) + entry->block()->capacity : 0;
+}
+std::string_view string_encoding(const Entry* entry) {
+  switch (entry->storage()) {
+    case Storage::kInt:
+      return "int";
+    case Storage::kEmbstr:
+      return "embstr";
+    default:
+      return "raw";
+  }
+}
+
+template <class T>
+size_t element_count(const T& value) {
+  if constexpr (requires { value.length(); }) {
+    return value.length();
+  } else {
+    return value.size();
+  }
+}
+
+// A stream stays when its last entry goes; every other container takes its key along.
+template <class T>
+constexpr bool kEmptyGoesAway = true;
+template <>
+constexpr bool kEmptyGoesAway<Stream> = false;
+
+template <class T>
+constexpr TypeOps container_ops(std::string_view name) {
+  return TypeOps{
+      .name = name,
+      .destroy = [](Entry* entry) { entry->object<T>()->~T(); },
+      .copy =
+          [](const Entry* entry) {
+            alignas(T) unsigned char raw[sizeof(uint64_t)];
+            new (raw) T(entry->object<T>()->copy());
+            uint64_t word;
+            std::memcpy(&word, raw, sizeof word);
+            return word;
+          },
+      .empty = [](const Entry* entry) { return kEmptyGoesAway<T> && element_count(*entry->object<T>()) == 0; },
+      .length = [](const Entry* entry) { return size_t{element_count(*entry->object<T>())}; },
+      .memory_bytes =
+          [](const Entry* entry, size_t samples) {
+            const T& value = *entry->object<T>();
+            if constexpr (requires { value.memory_bytes(samples); }) {
+              return value.memory_bytes(samples);
+            } else {
+              return value.memory_bytes();
+            }
+          },
+      .encoding =
+          [](const Entry* entry) {
+            const T& value = *entry->object<T>();
+            if constexpr (requires { value.encoding_name(); }) {
+              return std::string_view(value.encoding_name());
+            } else {
+              return std::string_view("stream");
+            }
+          },
+  };
+}
+
+constexpr std::array<TypeOps, 6> kTypeOps = {
+    TypeOps{"string", destroy_string, copy_string, empty_string, one, string_bytes, string_encoding},
+    container_ops<List>("list"),
+    container_ops<Set>("set"),
+    container_ops<Zset>("zset"),
+    container_ops<Hash>("hash"),
+    container_ops<Stream>("stream"),
+};
+
+}  // namespace
+
+const TypeOps& type_ops(ValueType type) {
+  const auto index = static_cast<size_t>(type);
+  SYNAP_ASSERT(index < kTypeOps.size());
+  return kTypeOps[index];
+}
+
+void free_value(Entry* entry) { type_ops(entry).destroy(entry); }
+
+void free_entry(Entry* entry) {
+  free_value(entry);
+  Entry::free_memory(entry);
+}
+
+size_t free_effort(const Entry* entry) {
+  return entry->type() == ValueType::kString ? 1 : type_ops(entry).length(entry);
+}
+
+void dispose_entry(Entry* entry, bool lazy) {
+  if (lazy && free_effort(entry) > kFreeInlineMax) {
+    background_free([entry] { free_entry(entry); }, 1);
+  } else {
+    free_entry(entry);
+  }
+}
+
+size_t entry_memory_bytes(const Entry* entry, size_t samples) {
+  return entry->bytes() + type_ops(entry).memory_bytes(entry, samples);
+}
+
+}  // namespace synap

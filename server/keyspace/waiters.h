@@ -1,0 +1,77 @@
+// Clients blocked on keys (BLPOP, XREAD BLOCK, …). A Waiter is one blocked command; each shard's WaiterTable lists, for
+// every key in it, its waiters in order of arrival. The table is under the shard's lock; a waiter's own fate is decided
+// by claim(): service, time-out, CLIENT UNBLOCK and disconnection race for it, one wins.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "server/keyspace/entry.h"
+
+namespace synap {
+
+struct Waiter {
+  virtual ~Waiter() = default;
+
+  // True for exactly one caller, who then answers the client.
+  bool claim() { return !claimed_.exchange(true, std::memory_order_acq_rel); }
+  bool claimed() const { return claimed_.load(std::memory_order_acquire); }
+  // Gives a claim back when serving found nothing.
+  void unclaim() { claimed_.store(false, std::memory_order_release); }
+
+  int db = 0;
+  std::vector<std::string> keys;
+  ValueType type = ValueType::kString;
+  bool wake_on_delete = false;
+
+ private:
+  std::atomic<bool> claimed_{false};
+};
+
+class WaiterTable {
+ public:
+  bool empty() const { return keys_.empty(); }
+  // Keys that clients wait on, and clients among all keys (counted once per key).
+  size_t key_count() const { return keys_.size(); }
+
+  void add(int db, std::string_view key, std::shared_ptr<Waiter> waiter);
+  void remove(int db, std::string_view key, const Waiter* waiter);
+
+  // The waiters of a key, oldest first; claimed ones are dropped on the way.
+  std::vector<std::shared_ptr<Waiter>> waiting(int db, std::string_view key);
+
+  // Called when a key may serve somebody: a value appeared, or (deleted) went away. Remembered until taken.
+  void key_changed(int db, std::string_view key, bool deleted) {
+    if (!keys_.empty()) mark_ready(db, key, deleted);
+  }
+  bool has_ready() const { return !ready_.empty(); }
+  struct ReadyKey {
+    int db;
+    std::string key;
+    bool deleted;
+  };
+  std::vector<ReadyKey> take_ready() { return std::exchange(ready_, {}); }
+  // visit(key) for every key of a database that somebody waits on.
+  template <class Visit>
+  void for_each_key(int db, Visit visit) const {
+    for (auto it = keys_.lower_bound(Key{db, {}}); it != keys_.end() && it->first.first == db; ++it) {
+      visit(std::string_view(it->first.second));
+    }
+  }
+
+ private:
+  using Key = std::pair<int, std::string>;
+  void mark_ready(int db, std::string_view key, bool deleted);
+
+  std::map<Key, std::list<std::shared_ptr<Waiter>>> keys_;
+  std::vector<ReadyKey> ready_;
+};
+
+}  // namespace synap

@@ -1,0 +1,194 @@
+#include "server/net/connection.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <uv.h>
+
+#include <utility>
+
+#include "server/base/assert.h"
+
+namespace synap {
+
+struct Connection::Handles {
+  union {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+  };
+  uv_write_t write_request;
+};
+
+namespace {
+
+std::string address_name(const sockaddr_storage& address) {
+  char text[INET6_ADDRSTRLEN];
+  if (address.ss_family == AF_INET) {
+    const auto* in = reinterpret_cast<const sockaddr_in*>(&address);
+    inet_ntop(AF_INET, &in->sin_addr, text, sizeof text);
+    return std::string(text) + ":" + std::to_string(ntohs(in->sin_port));
+  }
+  if (address.ss_family == AF_INET6) {
+    const auto* in6 = reinterpret_cast<const sockaddr_in6*>(&address);
+    inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text);
+    return "[" + std::string(text) + "]:" + std::to_string(ntohs(in6->sin6_port));
+  }
+  const auto* un = reinterpret_cast<const sockaddr_un*>(&address);
+  return std::string(un->sun_path) + ":0";
+}
+
+void set_keepalive(int fd, int64_t seconds) {
+  const int on = 1;
+  const int idle = static_cast<int>(seconds);
+  const int interval = idle / 3 > 0 ? idle / 3 : 1;
+  const int count = 3;
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
+}  // namespace
+
+Connection::Connection(Reactor* reactor, ConnectionOwner* owner)
+    : reactor_(reactor), owner_(owner), handles_(std::make_unique<Handles>()) {}
+
+Connection::~Connection() { SYNAP_ASSERT(fd_ == -1); }
+
+bool Connection::open(int fd, bool is_unix, int64_t keepalive_seconds) {
+  is_unix_ = is_unix;
+  int failed;
+  if (is_unix) {
+    uv_pipe_init(reactor_->loop(), &handles_->pipe, 0);
+    failed = uv_pipe_open(&handles_->pipe, fd);
+  } else {
+    uv_tcp_init(reactor_->loop(), &handles_->tcp);
+    failed = uv_tcp_open(&handles_->tcp, fd);
+    uv_tcp_nodelay(&handles_->tcp, 1);
+    if (keepalive_seconds > 0) set_keepalive(fd, keepalive_seconds);
+  }
+  handles_->handle.data = this;
+  handles_->write_request.data = this;
+  fd_ = fd;
+  if (failed == 0) resume_reading();
+  return failed == 0;
+}
+
+void Connection::resume_reading() {
+  if (reading_ || closing_) return;
+  reading_ = true;
+  uv_read_start(
+      &handles_->stream,
+      [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
+        auto* self = static_cast<Connection*>(handle->data);
+        std::span<char> target = self->owner_->read_target();
+        if (target.empty()) target = self->reactor_->read_buffer();
+        *buffer = uv_buf_init(target.data(), static_cast<unsigned>(target.size()));
+      },
+      [](uv_stream_t* stream, ssize_t n, const uv_buf_t* buffer) {
+        auto* self = static_cast<Connection*>(stream->data);
+        if (n > 0) {
+          self->bytes_in_ += static_cast<uint64_t>(n);
+          self->owner_->on_data({buffer->base, static_cast<size_t>(n)});
+        } else if (n < 0) {
+          self->owner_->on_end(n == UV_EOF ? "closed" : uv_strerror(static_cast<int>(n)));
+        }
+      });
+}
+
+void Connection::pause_reading() {
+  if (!reading_ || closing_) return;
+  reading_ = false;
+  uv_read_stop(&handles_->stream);
+}
+
+void Connection::write(OutputBuffer* buffer) {
+  if (closing_) return buffer->clear();
+  if (writing_) return waiting_.append_all(std::move(*buffer));
+  while (!buffer->empty()) {
+    iovec pieces[kPiecesMax];
+    const size_t count = buffer->gather(pieces);
+    static_assert(sizeof(uv_buf_t) == sizeof(iovec));
+    const int written =
+        uv_try_write(&handles_->stream, reinterpret_cast<uv_buf_t*>(pieces), static_cast<unsigned>(count));
+    if (written < 0 && written != UV_EAGAIN) {
+      buffer->clear();
+      return fail(written);
+    }
+    if (written <= 0) break;
+    bytes_out_ += static_cast<uint64_t>(written);
+    buffer->consume(static_cast<size_t>(written));
+    if (count < kPiecesMax && !buffer->empty()) break;  // the socket is full
+  }
+  if (buffer->empty()) return;
+  waiting_.append_all(std::move(*buffer));
+  flush_waiting();
+}
+
+// Gives the next pieces to libuv, which writes them as the socket becomes writable.
+void Connection::flush_waiting() {
+  SYNAP_ASSERT(!writing_);
+  in_flight_ = std::move(waiting_);
+  if (in_flight_.empty()) return owner_->on_drained();
+  iovec pieces[kPiecesMax];
+  const size_t count = in_flight_.gather(pieces);
+  writing_ = true;
+  size_t bytes = 0;
+  for (size_t i = 0; i < count; ++i) bytes += pieces[i].iov_len;
+  write_bytes_ = bytes;
+  const int failed = uv_write(&handles_->write_request, &handles_->stream, reinterpret_cast<uv_buf_t*>(pieces),
+                              static_cast<unsigned>(count), [](uv_write_t* request, int status) {
+                                static_cast<Connection*>(request->data)->write_done(status);
+                              });
+  if (failed != 0) {
+    writing_ = false;
+    fail(failed);
+  }
+}
+
+void Connection::write_done(int status) {
+  writing_ = false;
+  if (closing_) return;
+  if (status < 0) return fail(status);
+  bytes_out_ += write_bytes_;
+  in_flight_.consume(write_bytes_);
+  in_flight_.append_all(std::move(waiting_));
+  waiting_ = std::move(in_flight_);
+  flush_waiting();
+}
+
+void Connection::fail(int status) { owner_->on_end(uv_strerror(status)); }
+
+void Connection::close() {
+  if (closing_) return;
+  closing_ = true;
+  reading_ = false;
+  uv_close(&handles_->handle, [](uv_handle_t* handle) {
+    auto* self = static_cast<Connection*>(handle->data);
+    self->fd_ = -1;
+    self->in_flight_.clear();
+    self->waiting_.clear();
+    self->owner_->on_closed();
+  });
+}
+
+std::string Connection::peer_name() const {
+  if (is_unix_) return local_name();
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (getpeername(fd_, reinterpret_cast<sockaddr*>(&address), &size) != 0) return "?:0";
+  return address_name(address);
+}
+
+std::string Connection::local_name() const {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) != 0) return "?:0";
+  return address_name(address);
+}
+
+}  // namespace synap

@@ -1,0 +1,162 @@
+#include "server/net/reactor.h"
+
+#include <uv.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "server/base/assert.h"
+
+namespace synap {
+
+struct Reactor::Timer {
+  uv_timer_t handle;
+  uint64_t id;
+  bool repeats;
+  Reactor* reactor;
+  Task task;
+};
+
+struct Reactor::Turn {
+  uv_prepare_t prepare;
+  uv_check_t check;
+  Task before_poll, after_poll;
+};
+
+struct Reactor::Watch {
+  uv_poll_t handle;
+  int fd;
+  Task ready;
+};
+
+struct Reactor::Signal {
+  uv_signal_t handle;
+  Task task;
+};
+
+Reactor::Reactor(size_t index)
+    : index_(index),
+      loop_(std::make_unique<uv_loop_t>()),
+      wake_up_(std::make_unique<uv_async_t>()),
+      read_buffer_(kReadBufferBytes) {
+  SYNAP_ASSERT(uv_loop_init(loop_.get()) == 0);
+  loop_->data = this;
+  wake_up_->data = this;
+  const int failed = uv_async_init(loop_.get(), wake_up_.get(), [](uv_async_t* handle) {
+    static_cast<Reactor*>(handle->data)->drain_mailbox();
+  });
+  SYNAP_ASSERT(failed == 0);
+}
+
+Reactor::~Reactor() { SYNAP_ASSERT(uv_loop_close(loop_.get()) == 0); }
+
+void Reactor::post(Task task) {
+  if (mailbox_.push(std::move(task))) uv_async_send(wake_up_.get());
+}
+
+void Reactor::drain_mailbox() {
+  mailbox_.drain([](Task&& task) { task(); });
+}
+
+void Reactor::every(int64_t interval_ms, Task task) {
+  auto timer = std::make_unique<Timer>();
+  timer->id = next_timer_id_++;
+  timer->repeats = true;
+  timer->reactor = this;
+  timer->task = std::move(task);
+  timer->handle.data = timer.get();
+  uv_timer_init(loop_.get(), &timer->handle);
+  const auto interval = static_cast<uint64_t>(interval_ms);
+  uv_timer_start(
+      &timer->handle, [](uv_timer_t* handle) { static_cast<Timer*>(handle->data)->task(); }, interval, interval);
+  const uint64_t id = timer->id;
+  timers_.emplace(id, std::move(timer));
+}
+
+uint64_t Reactor::after(int64_t delay_ms, Task task) {
+  auto timer = std::make_unique<Timer>();
+  const uint64_t id = timer->id = next_timer_id_++;
+  timer->repeats = false;
+  timer->reactor = this;
+  timer->task = std::move(task);
+  timer->handle.data = timer.get();
+  uv_timer_init(loop_.get(), &timer->handle);
+  uv_timer_start(
+      &timer->handle,
+      [](uv_timer_t* handle) {
+        auto* fired = static_cast<Timer*>(handle->data);
+        const Task run = std::move(fired->task);
+        fired->reactor->cancel(fired->id);
+        run();
+      },
+      static_cast<uint64_t>(std::max<int64_t>(delay_ms, 0)), 0);
+  timers_.emplace(id, std::move(timer));
+  return id;
+}
+
+void Reactor::cancel(uint64_t timer_id) {
+  const auto it = timers_.find(timer_id);
+  if (it == timers_.end()) return;
+  Timer* timer = it->second.release();
+  timers_.erase(it);
+  uv_close(reinterpret_cast<uv_handle_t*>(&timer->handle),
+           [](uv_handle_t* handle) { delete static_cast<Timer*>(handle->data); });
+}
+
+void Reactor::on_turn(Task before_poll, Task after_poll) {
+  turn_ = std::make_unique<Turn>();
+  turn_->before_poll = std::move(before_poll);
+  turn_->after_poll = std::move(after_poll);
+  turn_->prepare.data = turn_->check.data = turn_.get();
+  uv_prepare_init(loop_.get(), &turn_->prepare);
+  uv_prepare_start(&turn_->prepare, [](uv_prepare_t* handle) { static_cast<Turn*>(handle->data)->before_poll(); });
+  uv_check_init(loop_.get(), &turn_->check);
+  uv_check_start(&turn_->check, [](uv_check_t* handle) { static_cast<Turn*>(handle->data)->after_poll(); });
+}
+
+void Reactor::watch_readable(int fd, Task ready) {
+  auto watch = std::make_unique<Watch>();
+  watch->fd = fd;
+  watch->ready = std::move(ready);
+  watch->handle.data = watch.get();
+  SYNAP_ASSERT(uv_poll_init(loop_.get(), &watch->handle, fd) == 0);
+  uv_poll_start(&watch->handle, UV_READABLE,
+                [](uv_poll_t* handle, int, int) { static_cast<Watch*>(handle->data)->ready(); });
+  watches_.push_back(std::move(watch));
+}
+
+void Reactor::unwatch(int fd) {
+  const auto it = std::find_if(watches_.begin(), watches_.end(),
+                               [fd](const std::unique_ptr<Watch>& watch) { return watch->fd == fd; });
+  if (it == watches_.end()) return;
+  Watch* watch = it->release();
+  watches_.erase(it);
+  uv_close(reinterpret_cast<uv_handle_t*>(&watch->handle),
+           [](uv_handle_t* handle) { delete static_cast<Watch*>(handle->data); });
+}
+
+void Reactor::on_signal(int signal_number, Task task) {
+  auto signal = std::make_unique<Signal>();
+  signal->task = std::move(task);
+  signal->handle.data = signal.get();
+  uv_signal_init(loop_.get(), &signal->handle);
+  uv_signal_start(
+      &signal->handle, [](uv_signal_t* handle, int) { static_cast<Signal*>(handle->data)->task(); }, signal_number);
+  signals_.push_back(std::move(signal));
+}
+
+void Reactor::run() {
+  thread_ = std::this_thread::get_id();
+  uv_run(loop_.get(), UV_RUN_DEFAULT);
+  // stop() was called: close what is left. Connections were closed by their owner before.
+  uv_walk(
+      loop_.get(), [](uv_handle_t* handle, void*) { if (uv_is_closing(handle) == 0) uv_close(handle, nullptr); },
+      nullptr);
+  uv_run(loop_.get(), UV_RUN_DEFAULT);
+}
+
+void Reactor::stop() {
+  post([this] { uv_stop(loop_.get()); });
+}
+
+}  // namespace synap

@@ -1,0 +1,79 @@
+// Reactor: one thread and its libuv loop. Everything that belongs to a reactor (connections, timers) is touched on its
+// thread only; post() is the one door for other threads. server/net/ is the only place that sees <uv.h>.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "server/base/mpsc_queue.h"
+
+struct uv_loop_s;
+struct uv_async_s;
+
+namespace synap {
+
+class Reactor {
+ public:
+  using Task = std::function<void()>;
+
+  explicit Reactor(size_t index);
+  ~Reactor();  // after run() returned
+  Reactor(const Reactor&) = delete;
+  Reactor& operator=(const Reactor&) = delete;
+
+  size_t index() const { return index_; }
+  bool on_thread() const { return std::this_thread::get_id() == thread_; }
+
+  // Any thread. Runs the task on this reactor's thread, in the order of the posts of each thread.
+  void post(Task task);
+
+  // Before run(), or on the thread. Called every interval until the reactor ends.
+  void every(int64_t interval_ms, Task task);
+  // On the thread. Called once; the returned id may be cancelled until then.
+  uint64_t after(int64_t delay_ms, Task task);
+  void cancel(uint64_t timer_id);
+  // Called at the top of every turn of the loop, before events are read, and right after polling.
+  void on_turn(Task before_poll, Task after_poll);
+  // Calls `ready` whenever the descriptor is readable, until unwatch.
+  void watch_readable(int fd, Task ready);
+  void unwatch(int fd);
+  // SIGTERM, SIGINT and the like, on this reactor's thread.
+  void on_signal(int signal_number, Task task);
+
+  // Runs the loop on the calling thread until stop(). Then closes all handles.
+  void run();
+  // Any thread.
+  void stop();
+
+  // The buffer that sockets of this reactor are read into: valid until the next read.
+  std::span<char> read_buffer() { return read_buffer_; }
+  uv_loop_s* loop() { return loop_.get(); }
+
+ private:
+  struct Timer;
+  struct Turn;
+  struct Watch;
+  struct Signal;
+  static constexpr size_t kReadBufferBytes = 64 * 1024;
+
+  void drain_mailbox();
+
+  const size_t index_;
+  std::thread::id thread_;
+  std::unique_ptr<uv_loop_s> loop_;
+  std::unique_ptr<uv_async_s> wake_up_;
+  MpscQueue<Task> mailbox_;
+  std::vector<char> read_buffer_;
+  uint64_t next_timer_id_ = 1;
+  std::unordered_map<uint64_t, std::unique_ptr<Timer>> timers_;
+  std::unique_ptr<Turn> turn_;
+  std::vector<std::unique_ptr<Watch>> watches_;
+  std::vector<std::unique_ptr<Signal>> signals_;
+};
+
+}  // namespace synap
