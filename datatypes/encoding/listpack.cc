@@ -149,6 +149,9 @@ bool ListpackValue::to_integer(int64_t* out) const {
   return true;
 }
 
+ListpackMatcher::ListpackMatcher(std::string_view wanted)
+    : wanted_(wanted), is_integer_(wanted.size() <= kNumberCharsMax && parse_int64(wanted, &integer_)) {}
+
 ListpackView::Position ListpackView::skip(Position at) const {
   const uint64_t content = checked_content_bytes(data_ + at, SIZE_MAX);
   SYNAP_DCHECK(content != 0);

@@ -115,6 +115,21 @@ class ListpackView {
   const uint8_t* data_;
 };
 
+// Compares one text with many elements; whether it is an integer is found out once.
+class ListpackMatcher {
+ public:
+  explicit ListpackMatcher(std::string_view wanted);
+  bool matches(const ListpackValue& value) const {
+    if (value.is_integer()) return is_integer_ && value.integer == integer_;
+    return value.size == wanted_.size() && std::memcmp(value.data, wanted_.data(), value.size) == 0;
+  }
+
+ private:
+  std::string_view wanted_;
+  int64_t integer_ = 0;
+  bool is_integer_;
+};
+
 class Listpack {
  public:
   using Position = ListpackView::Position;

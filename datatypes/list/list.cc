@@ -47,6 +47,13 @@ size_t List::memory_bytes() const {
   return is_listpack() ? pack().memory_bytes() : chain().memory_bytes();
 }
 
+size_t List::element_bytes_estimate() const {
+  if (length() == 0) return 0;
+  if (is_listpack()) return pack().bytes() / pack().length();
+  const ListNode& head = chain()[chain().first()];
+  return head.bytes / head.count;
+}
+
 void List::grow_for(size_t added_bytes, size_t added_count, const ListLimits& limits) {
   if (!is_listpack() || !limits.exceeds(pack().bytes() + added_bytes, pack().length() + added_count)) return;
   auto* grown = new ListChain(limits);
@@ -112,11 +119,22 @@ void List::pop(End end, size_t count, const ListLimits& limits) {
   erase(end == End::kHead ? 0 : length() - removed, removed, limits);
 }
 
+void List::rotate(End from, End to, const ListLimits& limits) {
+  const std::string element = peek(from).to_string();
+  erase_raw(from == End::kHead ? 0 : length() - 1, 1);
+  push(to, element, limits);
+  shrink(limits);
+}
+
 void List::erase(size_t start, size_t count, const ListLimits& limits) {
   if (count == 0 || start >= length()) return;
+  erase_raw(start, count);
+  shrink(limits);
+}
+
+void List::erase_raw(size_t start, size_t count) {
   if (!is_listpack()) {
     chain().erase(start, count);
-    shrink(limits);
     return;
   }
   // From the nearer end, so that popping the tail does not walk the pack.

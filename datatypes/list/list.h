@@ -33,6 +33,8 @@ class List {
   bool is_listpack() const { return (word_ & kChainTag) == 0; }
   std::string_view encoding_name() const { return is_listpack() ? "listpack" : "quicklist"; }
   size_t memory_bytes() const;  // beside the word itself
+  // Of the elements at the head; for costs.
+  size_t element_bytes_estimate() const;
   // Allocations to free, roughly: what deleting costs.
   size_t node_count() const { return is_listpack() ? 1 : chain().node_count(); }
 
@@ -43,6 +45,8 @@ class List {
   ListpackValue peek(End end) const;
   // Removes `count` elements, at most all.
   void pop(End end, size_t count, const ListLimits& limits);
+  // Moves an element from one end to an end, perhaps the same. Converts at most once, at the end, as Redis.
+  void rotate(End from, End to, const ListLimits& limits);
   // Removes `count` elements from `start` on.
   void erase(size_t start, size_t count, const ListLimits& limits);
   // Keeps `count` elements from `start` on.
@@ -122,6 +126,7 @@ class List {
   void grow_for(size_t added_bytes, size_t added_count, const ListLimits& limits);
   // A chain of one small node becomes a listpack: at the limits, or, after removals, at half of them.
   void shrink(const ListLimits& limits, bool after_removal = true);
+  void erase_raw(size_t start, size_t count);
   size_t remove_from_chain(std::string_view element, bool forward, size_t wanted);
 
   uintptr_t word_ = 0;

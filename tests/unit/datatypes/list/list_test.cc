@@ -168,6 +168,13 @@ void random_walk(Random& random, const Shape& shape, int steps) {
         break;
       }
       default: {
+        if (!model.empty()) {
+          const List::End to = random.below(2) == 0 ? List::End::kHead : List::End::kTail;
+          list.rotate(end, to, limits);
+          const std::string moved = end == List::End::kHead ? model.front() : model.back();
+          end == List::End::kHead ? model.pop_front() : model.pop_back();
+          to == List::End::kHead ? model.push_front(moved) : model.push_back(moved);
+        }
         if (random.below(10) == 0) list = list.copy();
         if (random.below(10) == 0 && limits.compress_depth == 0) list = reload(list, limits);
         if (model.empty()) break;
