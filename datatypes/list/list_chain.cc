@@ -43,9 +43,16 @@ ListChain::Place ListChain::locate(uint64_t index, uint32_t* offset) const {
     before = length_ - blocks_[place.block].elements;
     while (index < before) before -= blocks_[--place.block].elements;
   }
-  const GapDeque<ListNode>& nodes = blocks_[place.block].nodes;
+  const Block& block = blocks_[place.block];
   uint64_t left = index - before;
-  while (left >= nodes[place.node].count) left -= nodes[place.node++].count;
+  if (left < block.elements / 2) {
+    while (left >= block.nodes[place.node].count) left -= block.nodes[place.node++].count;
+  } else {
+    uint64_t behind = block.elements - left;  // elements from the wanted one to the block's end
+    place.node = block.nodes.size() - 1;
+    while (behind > block.nodes[place.node].count) behind -= block.nodes[place.node--].count;
+    left = block.nodes[place.node].count - behind;
+  }
   *offset = static_cast<uint32_t>(left);
   return place;
 }
