@@ -359,7 +359,8 @@ const CommandFamily kListCommands = kRows;
 
 ListLimits list_limits(const Context& ctx) {
   return {.max_listpack_size = ctx.config().list_max_listpack_size,
-          .compress_depth = static_cast<int>(ctx.config().list_compress_depth)};
+          .compress_depth = static_cast<int>(ctx.config().list_compress_depth),
+          .plain_threshold = static_cast<size_t>(ctx.config().list_packed_threshold)};
 }
 
 void reply_element(Reply& reply, const ListpackValue& element) {
