@@ -26,7 +26,7 @@ namespace synap {
 
 // hash-max-listpack-entries, hash-max-listpack-value.
 struct HashLimits {
-  size_t max_listpack_entries = 128;
+  size_t max_listpack_entries = 512;
   size_t max_listpack_value = 64;
 };
 
@@ -113,7 +113,7 @@ class Hash {
   // visit(const HashEntry&). The hash must not change meanwhile.
   template <class Visit>
   void for_each(int64_t now_ms, Visit visit) const;
-  // Redis's SCAN guarantee. Visits about `count` fields (a compact encoding all at once); returns the next cursor, 0 at the end.
+  // Redis's SCAN guarantee. Looks at about `count` fields (a compact encoding: all); returns the next cursor, 0 at the end.
   template <class Visit>
   uint64_t scan(uint64_t cursor, size_t count, int64_t now_ms, Visit visit) const;
 
@@ -222,11 +222,13 @@ uint64_t Hash::scan(uint64_t cursor, size_t count, int64_t now_ms, Visit visit) 
     for_each(now_ms, visit);
     return 0;
   }
-  size_t visited = 0;
-  size_t buckets_left = count * 10;  // as Redis: a sparse table does not make one call long
+  size_t seen = 0;  // hidden fields count, as in Redis: a call stays short when most are due
   do {
-    cursor = big().items.scan(cursor, [&](const HashItem* item) { visited += visit_live(item, now_ms, visit) ? 1 : 0; });
-  } while (cursor != 0 && visited < count && --buckets_left > 0);
+    cursor = big().items.scan(cursor, [&](const HashItem* item) {
+      visit_live(item, now_ms, visit);
+      ++seen;
+    });
+  } while (cursor != 0 && seen < count);
   return cursor;
 }
 

@@ -186,13 +186,12 @@ uint64_t Set::scan(uint64_t cursor, size_t count, Visit visit) const {
     return 0;
   }
   size_t visited = 0;
-  size_t buckets_left = count * 10;  // as Redis: a sparse table does not make one call long
   do {
     cursor = table().scan(cursor, [&](const SetItem* item) {
       visit(item->member());
       ++visited;
     });
-  } while (cursor != 0 && visited < count && --buckets_left > 0);
+  } while (cursor != 0 && visited < count);
   return cursor;
 }
 
