@@ -8,12 +8,12 @@
 
 #include <fstream>
 #include <functional>
-#include <regex>
 #include <sstream>
 #include <thread>
 
 #include "server/base/assert.h"
 #include "server/base/crash_report.h"
+#include "server/base/glob.h"
 
 namespace synap {
 namespace {
@@ -69,11 +69,12 @@ TEST_CASE("a line has Redis's format") {
     log_warning("never");
   });
   const std::string pid = std::to_string(outcome.pid);
-  const std::string date = R"( \d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d\.\d{3} )";
-  const std::regex expected(pid + ":M" + date + R"(\* hello 7\n)" + pid + ":M" + date + R"(# careful\n)" + pid + ":S" +
-                            date + R"(\. deep\n\d+:C)" + date + R"(\* from the child\n)");
+  // A day, a month's name, a year and a time.
+  const std::string date = " [0-3][0-9] [A-Z][a-z][a-z] 20[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9] ";
+  const std::string expected = pid + ":M" + date + "\\* hello 7\n" + pid + ":M" + date + "# careful\n" + pid + ":S" +
+                               date + ". deep\n*:C" + date + "\\* from the child\n";
   CAPTURE(outcome.output);
-  CHECK(std::regex_match(outcome.output, expected));
+  CHECK(glob_match(expected, outcome.output));
 }
 
 TEST_CASE("the date is right") {
@@ -153,7 +154,7 @@ TEST_CASE("a failed assertion leaves one report") {
   CHECK(WIFSIGNALED(outcome.status));
   CHECK(WTERMSIG(outcome.status) == SIGABRT);
   CHECK(contains(outcome.output, "=== ASSERTION FAILED ==="));
-  CHECK(std::regex_search(outcome.output, std::regex(R"(==> .*log_test\.cc:\d+ 'one == 2' is not true)")));
+  CHECK(glob_match("*==> *log_test.cc:*'one == 2' is not true*", outcome.output));
   CHECK_FALSE(contains(outcome.output, "crashed by signal"));
 }
 
