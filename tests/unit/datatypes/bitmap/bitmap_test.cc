@@ -55,7 +55,7 @@ bool expected_bit(BitOperation operation, const std::vector<bool>& sources) {
 
 TEST_CASE("Counts and positions agree with single bits") {
   Random& random = thread_random();
-  for (int round = 0; round < 2000; ++round) {
+  for (int round = 0; round < 800; ++round) {
     const std::string bytes = random_bytes(random, 1 + random.below(round % 50 == 0 ? 12000 : 90));
     const std::vector<bool> bits = bits_of(bytes);
     REQUIRE(bit_count(bytes) == static_cast<uint64_t>(std::count(bits.begin(), bits.end(), true)));
@@ -85,7 +85,7 @@ TEST_CASE("Counts and positions agree with single bits") {
 TEST_CASE("Combinations agree with single bits") {
   Random& random = thread_random();
   using Op = BitOperation;
-  for (int round = 0; round < 400; ++round) {
+  for (int round = 0; round < 120; ++round) {
     for (const Op op : {Op::kAnd, Op::kOr, Op::kXor, Op::kNot, Op::kDiff, Op::kDiff1, Op::kAndOr, Op::kOne}) {
       const size_t count = op == Op::kNot ? 1 : 2 + random.below(4);
       std::vector<std::string> sources;
@@ -107,7 +107,7 @@ TEST_CASE("Combinations agree with single bits") {
 
 TEST_CASE("Bit fields read back what was written, and nothing else changes") {
   Random& random = thread_random();
-  for (int round = 0; round < 20000; ++round) {
+  for (int round = 0; round < 4000; ++round) {
     const bool is_signed = random.below(2) == 0;
     const BitfieldType type{is_signed, static_cast<uint32_t>(1 + random.below(is_signed ? 64 : 63))};
     std::string bytes = random_bytes(random, 24);
