@@ -1,0 +1,10 @@
+// The HyperLogLog commands' table.
+#pragma once
+
+#include "server/command/command.h"
+
+namespace synap {
+
+extern const CommandFamily kHyperloglogCommands;
+
+}  // namespace synap
