@@ -1,8 +1,10 @@
-// FieldExpiries: the timed fields of one big hash as a binary min-heap over their expiry times. Every item knows its
-// place in the heap, so changing or removing any field is O(log n) and the earliest is O(1). Hashes without TTLs have
-// none of this. The items belong to the hash's table; this holds pointers to them.
+// FieldExpiries: the timed fields of one big hash as a min-heap over their expiry times. Every item knows its place in
+// the heap, so changing or removing any field is O(log n) and the earliest is O(1). Eight children a node: moving a node
+// writes to its item, a cache miss, so levels must be few. Hashes without TTLs have none of this. The items belong to the
+// hash's table; this holds pointers to them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -51,7 +53,7 @@ class FieldExpiries {
       const size_t place = open.back();
       open.pop_back();
       ++due;
-      for (size_t child = 2 * place + 1; child <= 2 * place + 2 && child < heap_.size(); ++child) {
+      for (size_t child = first_child(place); child < end_child(place); ++child) {
         if (heap_[child].expiry_ms <= now_ms) open.push_back(child);
       }
     }
@@ -64,6 +66,11 @@ class FieldExpiries {
     HashItem* item;
   };
 
+  static constexpr size_t kChildren = 8;
+  static size_t parent_of(size_t place) { return (place - 1) / kChildren; }
+  static size_t first_child(size_t place) { return place * kChildren + 1; }
+  size_t end_child(size_t place) const { return std::min(first_child(place) + kChildren, heap_.size()); }
+
   void put(size_t place, Node node) {
     heap_[place] = node;
     node.item->set_heap_place(place);
@@ -71,7 +78,7 @@ class FieldExpiries {
 
   void settle(size_t place, Node node) {
     put(place, node);
-    if (place > 0 && node.expiry_ms < heap_[(place - 1) / 2].expiry_ms) {
+    if (place > 0 && node.expiry_ms < heap_[parent_of(place)].expiry_ms) {
       rise(place);
     } else {
       sink(place);
@@ -81,7 +88,7 @@ class FieldExpiries {
   void rise(size_t place) {
     const Node node = heap_[place];
     while (place > 0) {
-      const size_t parent = (place - 1) / 2;
+      const size_t parent = parent_of(place);
       if (heap_[parent].expiry_ms <= node.expiry_ms) break;
       put(place, heap_[parent]);
       place = parent;
@@ -92,12 +99,14 @@ class FieldExpiries {
   void sink(size_t place) {
     const Node node = heap_[place];
     for (;;) {
-      size_t child = 2 * place + 1;
-      if (child >= heap_.size()) break;
-      if (child + 1 < heap_.size() && heap_[child + 1].expiry_ms < heap_[child].expiry_ms) ++child;
-      if (heap_[child].expiry_ms >= node.expiry_ms) break;
-      put(place, heap_[child]);
-      place = child;
+      size_t least = first_child(place);
+      if (least >= heap_.size()) break;
+      for (size_t child = least + 1; child < end_child(place); ++child) {
+        if (heap_[child].expiry_ms < heap_[least].expiry_ms) least = child;
+      }
+      if (heap_[least].expiry_ms >= node.expiry_ms) break;
+      put(place, heap_[least]);
+      place = least;
     }
     put(place, node);
   }
