@@ -138,7 +138,7 @@ std::string ListpackValue::to_string() const {
 }
 
 bool ListpackValue::equals(std::string_view other) const {
-  if (!is_integer()) return size == other.size() && std::memcmp(data, other.data(), size) == 0;
+  if (!is_integer()) return std::string_view(data, size) == other;
   int64_t number;
   return other.size() <= kNumberCharsMax && parse_int64(other, &number) && number == integer;
 }
@@ -152,7 +152,7 @@ bool ListpackValue::to_integer(int64_t* out) const {
 ListpackMatcher::ListpackMatcher(std::string_view wanted)
     : wanted_(wanted), is_integer_(wanted.size() <= kNumberCharsMax && parse_int64(wanted, &integer_)) {}
 
-ListpackView::Position ListpackView::skip(Position at) const {
+ListpackView::Position ListpackView::skip_long(Position at) const {
   const uint64_t content = checked_content_bytes(data_ + at, SIZE_MAX);
   SYNAP_DCHECK(content != 0);
   return static_cast<Position>(at + content + back_length_bytes(content));
@@ -165,16 +165,12 @@ ListpackView::Position ListpackView::prev(Position at) const {
   return static_cast<Position>(at - back_bytes - content);
 }
 
-ListpackValue ListpackView::get(Position at) const {
+// Everything but the one-byte integers and strings, which read() knows itself.
+ListpackValue ListpackView::read_long(Position at, Position* after) const {
   const uint8_t* entry = data_ + at;
   const uint8_t code = entry[0];
   ListpackValue value;
-  if (code < 0x80) {
-    value.integer = code;
-  } else if (code < 0xC0) {
-    value.data = reinterpret_cast<const char*>(entry + 1);
-    value.size = code & 0x3F;
-  } else if (code < 0xE0) {
+  if (code < 0xE0) {
     // Shifted to the top and back so that bit 12 becomes the sign.
     const uint32_t bits = (code & 0x1Fu) << 8 | entry[1];
     value.integer = static_cast<int32_t>(bits << 19) >> 19;
@@ -193,6 +189,7 @@ ListpackValue ListpackView::get(Position at) const {
     const unsigned shift = 64 - 8 * bytes;
     value.integer = static_cast<int64_t>(bits << shift) >> shift;
   }
+  *after = next(at);
   return value;
 }
 
@@ -223,20 +220,16 @@ ListpackView::Position ListpackView::seek(int64_t index) const {
 ListpackView::Position ListpackView::find(std::string_view needle, Position from, unsigned skip_count) const {
   enum { kUntried, kNumber, kText } kind = kUntried;
   int64_t number = 0;
-  unsigned to_skip = 0;
-  for (Position at = from; at != kNone; at = next(at)) {
-    if (to_skip > 0) {
-      --to_skip;
-      continue;
-    }
-    to_skip = skip_count;
-    const ListpackValue value = get(at);
+  Position after;
+  for (Position at = from; at != kNone; at = after) {
+    const ListpackValue value = read(at, &after);
     if (!value.is_integer()) {
-      if (value.size == needle.size() && std::memcmp(value.data, needle.data(), needle.size()) == 0) return at;
-      continue;
+      if (std::string_view(value.data, value.size) == needle) return at;
+    } else {
+      if (kind == kUntried) kind = needle.size() <= kNumberCharsMax && parse_int64(needle, &number) ? kNumber : kText;
+      if (kind == kNumber && value.integer == number) return at;
     }
-    if (kind == kUntried) kind = needle.size() <= kNumberCharsMax && parse_int64(needle, &number) ? kNumber : kText;
-    if (kind == kNumber && value.integer == number) return at;
+    for (unsigned i = 0; i < skip_count && after != kNone; ++i) after = next(after);
   }
   return kNone;
 }

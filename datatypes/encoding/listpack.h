@@ -83,7 +83,27 @@ class ListpackView {
   // Negative indexes count from the tail. kNone when out of range.
   Position seek(int64_t index) const;
 
-  ListpackValue get(Position at) const;
+  ListpackValue get(Position at) const {
+    Position after;
+    return read(at, &after);
+  }
+  // The element, and in `after` the position behind it, kNone at the end: one decoding instead of get() and next().
+  ListpackValue read(Position at, Position* after) const {
+    const uint8_t code = data_[at];
+    ListpackValue value;
+    if (code >= 0xC0) return read_long(at, after);
+    size_t content = 1;
+    if (code < 0x80) {
+      value.integer = code;
+    } else {
+      value.data = reinterpret_cast<const char*>(data_ + at + 1);
+      value.size = code & 0x3F;
+      content += value.size;
+    }
+    const auto behind = static_cast<Position>(at + content + 1);
+    *after = data_[behind] == kEnd ? kNone : behind;
+    return value;
+  }
   std::string_view text(Position at, ListpackValue::Scratch& scratch) const { return get(at).text(scratch); }
   std::string to_string(Position at) const { return get(at).to_string(); }
   bool equals(Position at, std::string_view other) const { return get(at).equals(other); }
@@ -110,7 +130,13 @@ class ListpackView {
     return count;
   }
   size_t count_by_walking() const;
-  Position skip(Position at) const;
+  ListpackValue read_long(Position at, Position* after) const;
+  Position skip(Position at) const {
+    const uint8_t code = data_[at];
+    if (code >= 0xC0) return skip_long(at);
+    return at + 2 + (code < 0x80 ? 0 : code & 0x3Fu);
+  }
+  Position skip_long(Position at) const;
 
   const uint8_t* data_;
 };
@@ -121,7 +147,7 @@ class ListpackMatcher {
   explicit ListpackMatcher(std::string_view wanted);
   bool matches(const ListpackValue& value) const {
     if (value.is_integer()) return is_integer_ && value.integer == integer_;
-    return value.size == wanted_.size() && std::memcmp(value.data, wanted_.data(), value.size) == 0;
+    return std::string_view(value.data, value.size) == wanted_;
   }
 
  private:

@@ -318,8 +318,12 @@ bool List::Iterator::next(ListpackValue* value) {
     return true;
   }
   const ListpackView view(data_);
-  *value = view.get(position_);
-  position_ = forward_ ? view.next(position_) : view.prev(position_);
+  if (forward_) {
+    *value = view.read(position_, &position_);
+  } else {
+    *value = view.get(position_);
+    position_ = view.prev(position_);
+  }
   return true;
 }
 
