@@ -41,7 +41,7 @@ bool move_or_block(Context& ctx, const ListMove& move, int64_t timeout_ms) {
     request.type = ValueType::kList;
     request.timeout_ms = timeout_ms;
     // Redis answers a time-out with a null array but a refusal to block with a plain null.
-    request.null_array_on_timeout = !ctx.session().has(kSessionDenyBlocking);
+    request.null_array_on_timeout = ctx.may_block();
     ctx.block(std::move(request));
     return false;
   }
