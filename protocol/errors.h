@@ -174,4 +174,27 @@ inline constexpr std::string_view kMissingFieldsError = "ERR missing FIELDS argu
 inline constexpr std::string_view kMissingExpireError = "ERR missing expire time";
 inline constexpr std::string_view kUnknownArgumentBegin = "ERR unknown argument: ";
 
+// Sorted sets and geo.
+inline constexpr std::string_view kXxNxError = "ERR XX and NX options at the same time are not compatible";
+inline constexpr std::string_view kGtLtNxError = "ERR GT, LT, and/or NX options at the same time are not compatible";
+inline constexpr std::string_view kIncrPairError = "ERR INCR option supports a single increment-element pair";
+inline constexpr std::string_view kScoreNanError = "ERR resulting score is not a number (NaN)";
+inline constexpr std::string_view kWeightNotFloatError = "ERR weight value is not a float";
+inline constexpr std::string_view kLimitByRankError =
+    "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
+inline constexpr std::string_view kWithscoresByLexError =
+    "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
+inline constexpr std::string_view kGeoUnitError = "ERR unsupported unit provided. please use M, KM, FT, MI";
+inline constexpr std::string_view kGeoMemberError = "ERR could not decode requested zset member";
+inline constexpr std::string_view kGeoCountError = "ERR COUNT must be > 0";
+inline constexpr std::string_view kGeoAnyError = "ERR the ANY argument requires COUNT argument";
+inline constexpr std::string_view kGeoRadiusError = "ERR need numeric radius";
+inline constexpr std::string_view kGeoRadiusNegativeError = "ERR radius cannot be negative";
+inline constexpr std::string_view kGeoWidthError = "ERR need numeric width";
+inline constexpr std::string_view kGeoHeightError = "ERR need numeric height";
+inline constexpr std::string_view kGeoBoxNegativeError = "ERR height or width cannot be negative";
+inline constexpr std::string_view kGeoVerticesError = "ERR invalid number of vertices";
+inline constexpr std::string_view kGeoPolygonError = "ERR GEOSEARCH BYPOLYGON must have at least 3 vertices";
+inline constexpr std::string_view kCountPositiveError = "ERR count should be greater than 0";
+
 }  // namespace synap

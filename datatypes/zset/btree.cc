@@ -7,10 +7,10 @@ namespace synap {
 
 struct BTree::Inner {
   uint32_t count;
-  double scores[kInnerSlots];     // with firsts: the exact first key below each child
+  double scores[kInnerSlots];  // with firsts: the exact first key below each child
   ZsetItem* firsts[kInnerSlots];
   void* children[kInnerSlots];
-  size_t sizes[kInnerSlots];      // items below each child
+  size_t sizes[kInnerSlots];  // items below each child
 
   size_t total() const {
     size_t sum = 0;
@@ -503,7 +503,9 @@ BTree::~BTree() {
   if (root_ != nullptr) free_nodes(root_, height_);
 }
 
-size_t BTree::memory_bytes() const { return leaf_count_ * 1024 + size_t{inner_count_} * 2048; }
+size_t BTree::memory_bytes() const {
+  return leaf_count_ * 1024 + size_t{inner_count_} * 2048;
+}
 
 BTree::Leaf* BTree::new_leaf(Leaf* prev, Leaf* next) {
   auto* leaf = static_cast<Leaf*>(std::malloc(sizeof(Leaf)));

@@ -63,10 +63,10 @@ class BTree {
   size_t size() const { return size_; }
   size_t memory_bytes() const;
 
-  void insert(ZsetItem* item);            // its (score, member) must be absent
-  void remove(const ZsetItem* item);      // must be present
+  void insert(ZsetItem* item);        // its (score, member) must be absent
+  void remove(const ZsetItem* item);  // must be present
   void rescore(ZsetItem* item, double score);
-  void append(ZsetItem* item);            // must follow every present item
+  void append(ZsetItem* item);  // must follow every present item
   // Takes the items of ranks [rank, rank + count) out, telling `on_item` each in order.
   template <class OnItem>
   void remove_range(size_t rank, size_t count, OnItem on_item);
@@ -142,16 +142,25 @@ struct BTree::Leaf {
   ZsetItem* items[kLeafSlots];
 };
 
-inline ZsetItem* BTree::Cursor::item() const { return leaf_->items[index_]; }
-inline double BTree::Cursor::score() const { return leaf_->scores[index_]; }
+inline ZsetItem* BTree::Cursor::item() const {
+  return leaf_->items[index_];
+}
+inline double BTree::Cursor::score() const {
+  return leaf_->scores[index_];
+}
 
+// Items lie all over the heap: a walk fetches them a few steps ahead.
 inline void BTree::Cursor::next() {
+  constexpr size_t kAhead = 6;
+  if (index_ + kAhead < leaf_->count) __builtin_prefetch(leaf_->items[index_ + kAhead]);
   if (++index_ < leaf_->count) return;
   leaf_ = leaf_->next;
   index_ = 0;
 }
 
 inline void BTree::Cursor::prev() {
+  constexpr size_t kAhead = 6;
+  if (index_ >= kAhead) __builtin_prefetch(leaf_->items[index_ - kAhead]);
   if (index_ > 0) {
     --index_;
     return;

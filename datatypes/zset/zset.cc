@@ -19,9 +19,13 @@ double to_score(const ListpackValue& value) {
   return score;
 }
 
-double score_behind(ListpackView pack, Position member_at) { return to_score(pack.get(pack.next(member_at))); }
+double score_behind(ListpackView pack, Position member_at) {
+  return to_score(pack.get(pack.next(member_at)));
+}
 
-Position next_member(ListpackView pack, Position member_at) { return pack.next(pack.next(member_at)); }
+Position next_member(ListpackView pack, Position member_at) {
+  return pack.next(pack.next(member_at));
+}
 
 // Redis stores what fits as an integer, and leaves the largest ones as text.
 bool integral(double score, int64_t* integer) {
@@ -75,7 +79,9 @@ size_t count_leading(const Zset& zset, Before before) {
   return n;
 }
 
-RankSpan span_between(size_t low, size_t high) { return {low, high > low ? high - low : 0}; }
+RankSpan span_between(size_t low, size_t high) {
+  return {low, high > low ? high - low : 0};
+}
 
 // What `options` make of a present score: whether to write `*score`, and why not.
 ZsetAdded decide_present(ZsetAdd options, double present, double* score) {
@@ -131,7 +137,9 @@ Listpack Zset::take_pack() {
   return Listpack::adopt(reinterpret_cast<uint8_t*>(std::exchange(word_, 0)));
 }
 
-void Zset::put_pack(Listpack pack) { word_ = reinterpret_cast<uint64_t>(pack.release()); }
+void Zset::put_pack(Listpack pack) {
+  word_ = reinterpret_cast<uint64_t>(pack.release());
+}
 
 void Zset::clear() {
   if (is_big()) {
@@ -176,13 +184,15 @@ Zset Zset::copy() const {
 // Through the builder, because a listpack that came from outside may be out of order or name a member twice.
 void Zset::convert_to_big() {
   ZsetBuilder builder;
-  for_each([&](std::string_view member, double score) {
-    if (builder.find(member) == nullptr) builder.add(member, score);
-  });
+  for_each([&](std::string_view member, double score) { builder.add(member, score); });
   *this = builder.finish_big();
 }
 
 // ---- one element
+
+void Zset::prepare(size_t count, size_t longest, const ZsetLimits& limits) {
+  if (!is_big() && (count > limits.max_listpack_entries || longest > limits.max_listpack_value)) convert_to_big();
+}
 
 ZsetAdded Zset::add(std::string_view member, double score, ZsetAdd options, const ZsetLimits& limits, double* result) {
   if (std::isnan(score)) return ZsetAdded::kNotANumber;
@@ -349,8 +359,7 @@ void Zset::remove_span(RankSpan span) {
 
 // ---- scan and chance
 
-uint64_t Zset::scan(uint64_t cursor, size_t count,
-                    const std::function<void(std::string_view, double)>& visit) const {
+uint64_t Zset::scan(uint64_t cursor, size_t count, const std::function<void(std::string_view, double)>& visit) const {
   if (!is_big()) {
     for_each(visit);
     return 0;
@@ -365,12 +374,6 @@ uint64_t Zset::scan(uint64_t cursor, size_t count,
     });
   } while (cursor != 0 && visited < count && --steps_left > 0);
   return cursor;
-}
-
-std::vector<size_t> Zset::random_with_repeats(Random& random, size_t count) const {
-  std::vector<size_t> ranks(count);
-  for (size_t& rank : ranks) rank = random.below(size());
-  return ranks;
 }
 
 // Floyd's sampling: one draw for each chosen rank.
@@ -417,15 +420,16 @@ ZsetBuilder::~ZsetBuilder() {
   for (ZsetItem* item : items_) std::free(item);
 }
 
-double* ZsetBuilder::find(std::string_view member) {
-  ZsetItem* item = members_.find_item(hash_bytes(member), member);
-  return item == nullptr ? nullptr : &item->score;
-}
-
-void ZsetBuilder::add(std::string_view member, double score) {
-  ZsetItem* item = ZsetItem::create(score, member);
-  members_.insert(ZsetMemberTraits::hash(item), item);
-  items_.push_back(item);
+double* ZsetBuilder::find_or_add(std::string_view member, double score, bool* fresh) {
+  uint64_t hash = hash_bytes(member);
+  ZsetItem* item = members_.find_item(hash, member);
+  *fresh = item == nullptr;
+  if (item == nullptr) {
+    item = ZsetItem::create(score, member);
+    members_.insert(hash, item);
+    items_.push_back(item);
+  }
+  return &item->score;
 }
 
 Zset ZsetBuilder::finish(const ZsetLimits& limits) {

@@ -29,11 +29,11 @@ struct ZsetLimits {
 
 // ZADD's options for one element.
 struct ZsetAdd {
-  bool only_new = false;       // NX
-  bool only_present = false;   // XX
-  bool only_greater = false;   // GT
-  bool only_less = false;      // LT
-  bool increment = false;      // INCR: the score is added to the present one
+  bool only_new = false;      // NX
+  bool only_present = false;  // XX
+  bool only_greater = false;  // GT
+  bool only_less = false;     // LT
+  bool increment = false;     // INCR: the score is added to the present one
 };
 
 enum class ZsetAdded {
@@ -78,6 +78,8 @@ class Zset {
   Zset copy() const;
   void clear();
 
+  // Before `count` elements are added, the longest member so long: becomes big at once if they cannot all fit.
+  void prepare(size_t count, size_t longest, const ZsetLimits& limits);
   // Sets or raises one score. `*result` gets the new score where there is one.
   ZsetAdded add(std::string_view member, double score, ZsetAdd options, const ZsetLimits& limits, double* result);
   bool remove(std::string_view member);
@@ -105,8 +107,6 @@ class Zset {
   uint64_t scan(uint64_t cursor, size_t count,
                 const std::function<void(std::string_view member, double score)>& visit) const;
 
-  // `count` ranks, each uniform by itself.
-  std::vector<size_t> random_with_repeats(Random& random, size_t count) const;
   // min(count, size) different ranks, ascending; every subset is equally likely.
   std::vector<size_t> random_unique(Random& random, size_t count) const;
 
@@ -200,10 +200,14 @@ class ZsetBuilder {
 
   size_t size() const { return items_.size(); }
   void reserve(size_t n) { items_.reserve(n); }
-  // The score of a member added before, for changing, or null.
-  double* find(std::string_view member);
-  // The member must be new.
-  void add(std::string_view member, double score);
+  // The member's score, for changing; a new member gets this one. `*fresh` says which it was.
+  double* find_or_add(std::string_view member, double score, bool* fresh);
+  // False when the member is there already; then nothing changes.
+  bool add(std::string_view member, double score) {
+    bool fresh = false;
+    find_or_add(member, score, &fresh);
+    return fresh;
+  }
   // A listpack if the limits allow one. The builder is empty afterwards.
   Zset finish(const ZsetLimits& limits);
 

@@ -115,7 +115,8 @@ TEST_CASE("btree: random inserts, removals and moves agree with std::set") {
 TEST_CASE("btree: bounds by score and by member") {
   Random random(8);
   Owner owner;
-  for (int i = 0; i < 5000; ++i) owner.insert(static_cast<double>(random.below(300)), std::to_string(random.below(99999)));
+  for (int i = 0; i < 5000; ++i)
+    owner.insert(static_cast<double>(random.below(300)), std::to_string(random.below(99999)));
   for (int i = -1; i <= 301; ++i) {
     for (bool after_equal : {false, true}) {
       size_t expected = 0;
@@ -167,7 +168,8 @@ TEST_CASE("btree: leaves stay three quarters full") {
   double at_random = fill_of([&](size_t) { return random.unit(); });
   double few_scores = fill_of([&](size_t i) { return static_cast<double>(i % 10); });
   double outside_in = fill_of([](size_t i) { return (i % 2 == 0 ? 1.0 : -1.0) / static_cast<double>(i + 1); });
-  double descending_runs = fill_of([](size_t i) { return static_cast<double>(i % 10) - static_cast<double>(i) * 1e-7; });
+  double descending_runs =
+      fill_of([](size_t i) { return static_cast<double>(i % 10) - static_cast<double>(i) * 1e-7; });
   MESSAGE("fill: random ", at_random, ", ten ascending runs ", few_scores, ", outside in ", outside_in,
           ", ten descending runs ", descending_runs);
   CHECK(at_random > 0.75);
