@@ -233,7 +233,7 @@ size_t format_long_double(char* out, long double value) {
   if (std::isnan(value)) return memcpy(out, "nan", 3), 3;
   if (std::isinf(value)) {
     const size_t sign = value < 0 ? 1 : 0;
-    memcpy(out, "-inf" + (1 - sign), 3 + sign);
+    memcpy(out, &"-inf"[1 - sign], 3 + sign);
     return 3 + sign;
   }
   const int printed = snprintf(out, kLongDoubleCharsMax, "%.17Lf", value);
