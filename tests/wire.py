@@ -28,6 +28,7 @@ class Connection:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.at = 0
+        self.pushes = None  # a list: RESP3 pushes go there instead of being taken for replies
 
     def close(self):
         self.socket.close()
@@ -67,6 +68,13 @@ class Connection:
 
     def read(self):
         """The next reply, typed."""
+        reply = self.read_any()
+        while reply[0] == b">" and self.pushes is not None:
+            self.pushes.append(reply)
+            reply = self.read_any()
+        return reply
+
+    def read_any(self):
         line = self.line()
         kind, rest = line[:1], line[1:]
         if kind in (b"+", b"-", b",", b"(", b"#", b"_"):
@@ -76,10 +84,10 @@ class Connection:
         if kind in (b"$", b"="):
             return kind, None if rest == b"-1" else self.take(int(rest) + 2)[:-2]
         if kind in (b"*", b"~", b">"):
-            return kind, None if rest == b"-1" else [self.read() for _ in range(int(rest))]
+            return kind, None if rest == b"-1" else [self.read_any() for _ in range(int(rest))]
         if kind in (b"%", b"|"):
-            items = [self.read() for _ in range(2 * int(rest))]
-            return (kind, items) if kind == b"%" else self.read()
+            items = [self.read_any() for _ in range(2 * int(rest))]
+            return (kind, items) if kind == b"%" else self.read_any()
         raise ConnectionError(f"not RESP: {line[:80]!r}")
 
     def typed(self, *args):

@@ -17,7 +17,7 @@ exact  DEL l1 l2 ; exact RPUSH l2 1 ; !send 2>BLPOP l1 0 ; !blocked 1 ; exact CO
 exact  DEL l1 l2 ; exact RPUSH l2 3 2 1 ; !send 2>BLPOP l1 0 ; !blocked 1 ; exact SORT l2 STORE l1 ; !read 2>exact BLPOP
 exact  DEL l1 ; !send 2>BLPOP l1 0 ; !blocked 1 ; exact EVAL {script} 1 l1 ; !read 2>exact BLPOP
 exact  DEL x ; !send 2>XREAD BLOCK 0 STREAMS x $ ; !blocked 1 ; exact XADD x 1-1 a b ; !read 2>exact XREAD
-exact  DEL x ; exact XGROUP CREATE x g $ MKSTREAM ; !send 2>XREADGROUP GROUP g c BLOCK 0 STREAMS x > ; !blocked 1 ; exact XADD x 1-1 a b ; !read 2>exact XREADGROUP ; near+deep XPENDING x g - + 5
+exact  DEL x ; exact XGROUP CREATE x g $ MKSTREAM ; !send 2>XREADGROUP GROUP g c BLOCK 0 STREAMS x > ; !blocked 1 ; exact XADD x 1-1 a b ; !read 2>exact XREADGROUP ; idle+deep XPENDING x g - + 5
 exact  DEL x ; exact XGROUP CREATE x g $ MKSTREAM ; !send 2>XREADGROUP GROUP g c BLOCK 0 STREAMS x > ; !blocked 1 ; exact XGROUP DESTROY x g ; !read 2>exact XREADGROUP
 """
 ATOMS["script"] = ["redis.call('RPUSH',KEYS[1],'a') return redis.call('LPOP',KEYS[1])..redis.call('RPUSH',KEYS[1],'b')"]

@@ -2,6 +2,7 @@
 
 ATOMS = {
     "key": ["str", "num", "list", "set", "ints", "zset", "hash", "stream", "k1", "k2", "k3", "nokey"],
+    "seq": ["list", "str", "nolist"],
     "db": lambda r: r.choice(["0", "0", "1", "2", "9", "15", "16", "-1", "abc"]),
     "type": ["string", "list", "set", "zset", "hash", "stream", "STRING", "nosuch"],
     "bigcount": ["100000", "100000", "0", "abc", "-1"],
@@ -50,7 +51,7 @@ exact  SADD {key} <{member}>+
 exact  HSET {key} {member} {value}
 exact  ZADD {key} {score} {member}
 exact  XADD {key} 5-5 f v
-exact  SORT {key} [BY (w_*|nosort|{word})] [LIMIT {index} {index}] <GET (w_*|#)>+ [(ASC|DESC)] [ALPHA]
+exact  SORT {seq} [BY (w_*|nosort)] [LIMIT {index} {index}] <GET (w_*|#)>+ [(ASC|DESC)] [ALPHA]
 exact  DEL ints ; exact SADD ints 5 3 9 1 ; exact SORT ints [LIMIT {index} {count}] [(ASC|DESC)] [STORE k3]
 exact  DEL list ; exact RPUSH list 3 1 2 ; exact (SORT|SORT_RO) list [BY w_*] [GET w_*] [GET #] [(ASC|DESC)] [ALPHA]
 exact  SORT_RO {key} [LIMIT {index} {index}] [ALPHA] [STORE k3]

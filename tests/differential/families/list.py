@@ -28,12 +28,12 @@ exact  LPOS {key} {item} [RANK {index}] [COUNT {count}] [MAXLEN {count}]
 2* exact  LMOVE {key} {key} {side} {side}
 exact  RPOPLPUSH {key} {key}
 exact  LMPOP {numkeys} {key} {key} (LEFT|RIGHT|UP) [COUNT {count}]
-exact  BLPOP {key} {key} 0.001
-exact  BRPOP {key} 0.001
-exact  BLMOVE {key} {key} {side} {side} 0.001
-exact  BRPOPLPUSH {key} {key} 0.001
-exact  BLMPOP 0.001 {numkeys} {key} {key} (LEFT|RIGHT) [COUNT {count}]
-exact  (BLPOP|BRPOP) {key} (-1|abc|nan|inf|1e20)
+exact+fixed  BLPOP {key} {key} 0.001
+exact+fixed  BRPOP {key} 0.001
+exact+fixed  BLMOVE {key} {key} {side} {side} 0.001
+exact+fixed  BRPOPLPUSH {key} {key} 0.001
+exact+fixed  BLMPOP 0.001 {numkeys} {key} {key} (LEFT|RIGHT) [COUNT {count}]
+exact+fixed  (BLPOP|BRPOP) {key} (-1|abc|nan|inf|1e20)
 exact  DEL {key}
 exact  OBJECT ENCODING {key}
 """

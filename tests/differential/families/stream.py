@@ -28,7 +28,7 @@ exact  XLEN {key}
 2* exact  XRANGE {key} {rid} {rid} [COUNT {index}]
 exact  XREVRANGE {key} {rid} {rid} [COUNT {index}]
 2* exact  XREAD [COUNT {count}] STREAMS {key} {key} {last} {last}
-exact  XREAD BLOCK 1 STREAMS {key} {last}
+exact+fixed  XREAD BLOCK 1 STREAMS {key} {last}
 exact  XDEL {key} <{known}>+
 exact  XTRIM {key} (MAXLEN|MINID) [(=|~)] {index} [LIMIT {count}]
 exact  XSETID {key} {id} [ENTRIESADDED {int}] [MAXDELETEDID {id}]
@@ -40,13 +40,13 @@ exact  XGROUP DELCONSUMER {key} {group} {consumer}
 5* exact  XREADGROUP GROUP {group} {consumer} [COUNT {count}] [NOACK] STREAMS {key} {newer}
 exact  XREADGROUP GROUP {group} {consumer} STREAMS {key} {key} > >
 2* exact  XACK {key} {group} <{known}>+
-near+deep  XPENDING {key} {group}
-near+deep  XPENDING {key} {group} [IDLE 0] - + {count} [{consumer}]
+idle+deep  XPENDING {key} {group}
+idle+deep  XPENDING {key} {group} [IDLE 0] - + {count} [{consumer}]
 2* exact  XCLAIM {key} {group} {consumer} 0 <{known}>+ [IDLE 100] [RETRYCOUNT {count}] [FORCE] [JUSTID] [LASTID {known}]
 2* exact  XAUTOCLAIM {key} {group} {consumer} 0 {known} [COUNT {count}] [JUSTID]
 exact  XCLAIM {key} {group} {consumer} 100000000 {known}
 any    XINFO STREAM {key}
-near+deep    XINFO GROUPS {key}
+idle+deep    XINFO GROUPS {key}
 any    XINFO STREAM {key} FULL [COUNT {count}]
 any    XINFO CONSUMERS {key} {group}
 exact  XINFO HELP

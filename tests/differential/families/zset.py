@@ -41,8 +41,8 @@ exact  ZREMRANGEBYSCORE {key} {bound} {bound}
 exact  ZREMRANGEBYLEX lex {lex} {lex}
 dbl  (ZPOPMIN|ZPOPMAX) {key} [{count}]
 dbl  ZMPOP {numkeys} {key} {key} (MIN|MAX|MID) [COUNT {count}]
-dbl  (BZPOPMIN|BZPOPMAX) {key} {key} 0.001
-dbl  BZMPOP 0.001 {numkeys} {key} {key} (MIN|MAX) [COUNT {count}]
+dbl+fixed  (BZPOPMIN|BZPOPMAX) {key} {key} 0.001
+dbl+fixed  BZMPOP 0.001 {numkeys} {key} {key} (MIN|MAX) [COUNT {count}]
 2* dbl  (ZUNION|ZINTER) 2 {key} {key} [WEIGHTS {weight} {weight}] [AGGREGATE (SUM|MIN|MAX|AVG)] [WITHSCORES]
 dbl  (ZUNION|ZINTER|ZDIFF) {numkeys} {key} {key} [WITHSCORES]
 2* exact  (ZUNIONSTORE|ZINTERSTORE) {key} 2 {key} {key} [WEIGHTS {weight} {weight}] [AGGREGATE (SUM|MIN|MAX)]
