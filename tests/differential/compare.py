@@ -56,10 +56,15 @@ def same_lists(value, other, kind, modes):
         if "pairs" in modes:
             value, other = sorted_pairs(value), sorted_pairs(other)
     elif "set" in modes:
-        value, other = sorted(value, key=repr), sorted(other, key=repr)
+        value, other = sorted(value, key=order), sorted(other, key=order)
     return all(same(x, y, inner) for x, y in zip(value, other))
 
 
+def order(item):
+    """A key to sort by that does not depend on the order inside."""
+    return (item[0], sorted(map(order, item[1])), b"") if isinstance(item[1], list) else (item[0], [], str(item[1]).encode())
+
+
 def sorted_pairs(items):
-    pairs = sorted((items[i:i + 2] for i in range(0, len(items), 2)), key=repr)
+    pairs = sorted((items[i:i + 2] for i in range(0, len(items), 2)), key=lambda pair: [order(item) for item in pair])
     return [item for pair in pairs for item in pair]

@@ -75,21 +75,27 @@ class Side:
         self.connections = [self.server.connect(timeout=8) for _ in (0, 1)]
 
     def fresh(self, resp):
-        """Clean connections; a new server if the old one is gone."""
+        """Clean connections; a new server if the old one is gone or locked us out. True: it is a new one."""
         for connection in self.connections:
             connection.close()
-        for _ in range(2):
+        for renewed in (False, True):
             try:
                 self.connections = [self.server.connect(timeout=8) for _ in (0, 1)]
                 replies = [connection.typed("HELLO", str(resp)) for connection in self.connections]
                 for connection in self.connections:
                     connection.pushes = []
                 if all(reply[0] != b"-" for reply in replies):
-                    return
+                    return renewed
             except (OSError, ConnectionError):
                 pass
-            self.server.stop()
-            self.start()
+            self.renew()
+        raise RuntimeError(f"{self.name} refuses HELLO:\n{self.server.log()[-3000:]}")
+
+    def renew(self):
+        for connection in self.connections:
+            connection.close()
+        self.server.stop()
+        self.start()
 
 
 class Test:
@@ -107,8 +113,12 @@ class Test:
     # ---- One list of steps, run on both sides. A step is (connection, mode, args); modes that begin with ! are ours.
 
     def run_steps(self, steps, resp):
+        # Settings of earlier rounds stay, so both sides are renewed or none.
+        if any([side.fresh(resp) for side in self.sides()]):
+            for side in self.sides():
+                side.renew()
+                side.fresh(resp)
         for side in self.sides():
-            side.fresh(resp)
             side.connections[0].call("FLUSHALL")
             side.connections[0].typed("FUNCTION", "FLUSH")
         queued = [[], []]

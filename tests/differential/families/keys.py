@@ -2,7 +2,7 @@
 
 ATOMS = {
     "key": ["str", "num", "list", "set", "ints", "zset", "hash", "stream", "k1", "k2", "k3", "nokey"],
-    "seq": ["list", "str", "nolist"],
+    "seq": ["str", "nolist"],
     "db": lambda r: r.choice(["0", "0", "1", "2", "9", "15", "16", "-1", "abc"]),
     "type": ["string", "list", "set", "zset", "hash", "stream", "STRING", "nosuch"],
     "bigcount": ["100000", "100000", "0", "abc", "-1"],
