@@ -64,7 +64,7 @@ class Difference(Exception):
 
 
 class Side:
-    """One of the two servers, with two connections to it."""
+    """One of the two servers, with two connections to it, and a third that looks on."""
 
     def __init__(self, binary, name, extra=()):
         self.binary, self.name, self.extra = binary, name, extra
@@ -72,7 +72,7 @@ class Side:
 
     def start(self):
         self.server = ServerProcess(self.binary, *SETTINGS, *self.extra)
-        self.connections = [self.server.connect(timeout=8) for _ in (0, 1)]
+        self.connections = [self.server.connect(timeout=8) for _ in range(3)]
 
     def fresh(self, resp):
         """Clean connections; a new server if the old one is gone or locked us out. True: it is a new one."""
@@ -80,7 +80,7 @@ class Side:
             connection.close()
         for renewed in (False, True):
             try:
-                self.connections = [self.server.connect(timeout=8) for _ in (0, 1)]
+                self.connections = [self.server.connect(timeout=8) for _ in range(3)]
                 replies = [connection.typed("HELLO", str(resp)) for connection in self.connections]
                 for connection in self.connections:
                     connection.pushes = []
@@ -145,7 +145,7 @@ class Test:
         elif mode == "!blocked":
             for side in self.sides():
                 deadline = time.time() + 5
-                while side.connections[0].info("clients").get("blocked_clients") != args[0] and time.time() < deadline:
+                while side.connections[2].info("clients").get("blocked_clients") != args[0] and time.time() < deadline:
                     time.sleep(0.002)
         else:
             data = b"".join(encode(step[2]) for step in steps[at:end])
@@ -190,14 +190,14 @@ class Test:
 
     def compare_state(self, index, step):
         """Every key on both sides: type, encoding, time to live, content."""
-        keys = [sorted(side.connections[0].call("KEYS", "*")) for side in self.sides()]
+        keys = [sorted(side.connections[2].call("KEYS", "*")) for side in self.sides()]
         if keys[0] != keys[1]:
             only = [(b"*", [(b"$", k) for k in sorted(set(keys[i]) - set(keys[1 - i]))]) for i in (0, 1)]
             if not self.expired_meanwhile(*keys):
                 raise Difference(index, (0, "exact", ["KEYS", "only on this side"]), *only)
         for key in keys[0]:
             commands = [("TYPE", key), ("OBJECT", "ENCODING", key), ("DEBUG", "DIGEST-VALUE", key), ("PTTL", key)]
-            replies = [side.connections[0].pipeline(commands) for side in self.sides()]
+            replies = [side.connections[2].pipeline(commands) for side in self.sides()]
             for command, theirs, ours in zip(commands, *replies):
                 mode = "near" if command[0] == "PTTL" else "exact"
                 args = list(command[:-1]) + [theirs_type(replies[0])] + [key]
@@ -207,7 +207,7 @@ class Test:
 
     def expired_meanwhile(self, theirs, ours):
         time.sleep(0.05)
-        again = [sorted(side.connections[0].call("KEYS", "*")) for side in self.sides()]
+        again = [sorted(side.connections[2].call("KEYS", "*")) for side in self.sides()]
         return again[0] == again[1] and (again[0] != theirs or again[1] != ours)
 
     # ---- Reporting
@@ -364,6 +364,8 @@ def main():
         for name, module in modules.items():
             if hasattr(module, "run"):
                 module.run(test, grammar.seeded(seed, name))
+                for side in test.sides():
+                    side.renew()
         rounds = 0
         generated = {name: module for name, module in modules.items() if hasattr(module, "TABLE")}
         while generated and (time.time() - began < options.seconds if options.seconds else rounds < options.rounds):
