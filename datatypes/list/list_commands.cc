@@ -19,7 +19,6 @@ constexpr std::string_view kSymmetricRangeError =
     "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
 constexpr std::string_view kCountNegativeError = "ERR COUNT can't be negative";
 constexpr std::string_view kMaxlenNegativeError = "ERR MAXLEN can't be negative";
-constexpr std::string_view kCountPositiveError = "ERR count should be greater than 0";
 
 // An integer whose negation exists.
 bool parse_symmetric(Context& ctx, std::string_view text, int64_t* value) {
