@@ -15,8 +15,6 @@ namespace {
 constexpr std::string_view kRankZeroError =
     "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from "
     "the end of the list";
-constexpr std::string_view kSymmetricRangeError =
-    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
 constexpr std::string_view kCountNegativeError = "ERR COUNT can't be negative";
 constexpr std::string_view kMaxlenNegativeError = "ERR MAXLEN can't be negative";
 
@@ -24,7 +22,7 @@ constexpr std::string_view kMaxlenNegativeError = "ERR MAXLEN can't be negative"
 bool parse_symmetric(Context& ctx, std::string_view text, int64_t* value) {
   if (!ctx.parse(text, value)) return false;
   if (*value != INT64_MIN) return true;
-  ctx.error(kSymmetricRangeError);
+  ctx.error(kLongRangeError);
   return false;
 }
 
