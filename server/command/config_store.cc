@@ -12,6 +12,7 @@
 #include "protocol/errors.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
+#include "server/command/config_file.h"
 
 namespace synap {
 namespace {
@@ -160,6 +161,19 @@ void ConfigStore::update(const std::function<void(Config*)>& edit) {
   auto next = std::make_unique<Config>(*owned_);
   edit(next.get());
   publish(std::move(next));
+}
+
+void ConfigStore::set_users(std::function<std::vector<std::string>()> users) {
+  LockGuard guard(mutex_);
+  users_ = std::move(users);
+}
+
+Status ConfigStore::rewrite(const std::string& path, bool write_defaults) {
+  LockGuard guard(mutex_);
+  RewriteOptions options;
+  options.write_defaults = write_defaults;
+  if (users_) options.users = users_();
+  return rewrite_config_file(path, *owned_, options);
 }
 
 std::vector<std::string_view> remembered_options_in_use(const Config& config) {

@@ -57,6 +57,11 @@ class ConfigStore {
   // A change by the server itself (REPLICAOF, ACL): no callbacks, no checks.
   void update(const std::function<void(Config*)>& edit);
 
+  // CONFIG REWRITE. `users` gives the "user" lines from memory (none when they live in an aclfile); until it is set,
+  // the file's own lines stay. The detail of a failure is errno's text.
+  void set_users(std::function<std::vector<std::string>()> users);
+  Status rewrite(const std::string& path, bool write_defaults = false);
+
  private:
   struct Callback {
     std::vector<const Option*> options;
@@ -73,6 +78,7 @@ class ConfigStore {
   std::vector<std::unique_ptr<const Config>> kept_ GUARDED_BY(mutex_);
   std::vector<Callback> callbacks_ GUARDED_BY(mutex_);
   std::function<void(std::unique_ptr<const Config>)> retire_ GUARDED_BY(mutex_);
+  std::function<std::vector<std::string>()> users_ GUARDED_BY(mutex_);
 };
 
 // The options that were given a value but have no effect in Synap, for the one warning at start.

@@ -107,11 +107,11 @@ TEST_CASE("parse_double takes what strtod takes, and nothing more") {
   const std::pair<const char*, double> expected[] = {
       {"1", 1},          {"+1.5", 1.5},       {"-1e3", -1000},         {".5", 0.5},       {"0x10", 16},
       {"inf", HUGE_VAL}, {"-INF", -HUGE_VAL}, {"+infinity", HUGE_VAL}, {"5e-324", 5e-324}};
-  for (const auto& [text, number] : expected) {
-    CAPTURE(text);
+  for (const auto& expectation : expected) {
+    CAPTURE(expectation.first);
     double value = 0;
-    CHECK(parse_double(text, &value));
-    CHECK(value == number);
+    CHECK(parse_double(expectation.first, &value));
+    CHECK(value == expectation.second);
   }
   for (const std::string_view text :
        {std::string_view(""), std::string_view(" 1"), std::string_view("1 "), std::string_view("nan"),
@@ -144,11 +144,11 @@ TEST_CASE("memory sizes") {
   const std::pair<const char*, uint64_t> expected[] = {
       {"0", 0},        {"100", 100},          {"7b", 7},          {"1k", 1000},       {"1KB", 1024},
       {"3m", 3000000}, {"512mb", 512u << 20}, {"1g", 1000000000}, {"2Gb", 2ull << 30}};
-  for (const auto& [text, bytes] : expected) {
-    CAPTURE(text);
+  for (const auto& expectation : expected) {
+    CAPTURE(expectation.first);
     uint64_t value = 0;
-    CHECK(parse_memory_size(text, &value));
-    CHECK(value == bytes);
+    CHECK(parse_memory_size(expectation.first, &value));
+    CHECK(value == expectation.second);
   }
   for (const char* text : {"-1", "1tb", "1 mb", "1.5gb", "x", "99999999999999999999", "18446744073709551615kb"}) {
     CAPTURE(text);

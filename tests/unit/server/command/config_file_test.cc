@@ -150,7 +150,9 @@ TEST_CASE("errors are worded as Redis does") {
       {"unixsocketperm 9", "argument couldn't be parsed as an octal number"},
       {"user", "Bad directive or wrong number of arguments"},
   };
-  for (const auto& [line, reason] : expected) {
+  for (const auto& expectation : expected) {
+    const char* const line = expectation.first;
+    const char* const reason = expectation.second;
     CAPTURE(line);
     const std::string error = error_of(line);
     CAPTURE(error);

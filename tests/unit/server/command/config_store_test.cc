@@ -2,7 +2,10 @@
 #include "server/command/config_store.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
+#include <fstream>
+#include <iterator>
 #include <thread>
 
 #include "server/base/log.h"
@@ -115,6 +118,26 @@ TEST_CASE("the server's own updates, and retired snapshots") {
   store.update([](Config* config) { config->replicaof = {"host", 1}; });
   CHECK(store.current().replicaof.host == "host");
   CHECK(retired == 1);
+}
+
+TEST_CASE("a rewrite takes the users from memory once it can") {
+  char path[] = "/tmp/synap-store-test-XXXXXX";
+  const int fd = mkstemp(path);
+  REQUIRE(fd >= 0);
+  REQUIRE(write(fd, "user old on\nport 1\n", 19) == 19);
+  close(fd);
+  const auto text = [&path] {
+    std::ifstream file(path);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  ConfigStore store{Config{}};
+  REQUIRE(store.rewrite(path).ok());
+  CHECK(text().starts_with("user old on\nport 6379\n"));
+  store.set_users([] { return std::vector<std::string>{"new off"}; });
+  REQUIRE(store.rewrite(path, true).ok());
+  CHECK(text().starts_with("user new off\n"));
+  CHECK(text().find("\nhz 10\n") != std::string::npos);
+  unlink(path);
 }
 
 TEST_CASE("readers see one of the states, never a mixture") {
