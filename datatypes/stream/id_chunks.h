@@ -59,6 +59,8 @@ class IdChunks {
     if (at.slot > 0) return {at.chunk, at.slot - 1};
     return at.chunk == 0 ? end() : Position{at.chunk - 1, uint32_t{chunk(at.chunk - 1).count} - 1};
   }
+  // How many records are before `at` when all chunks are full: never too few.
+  static uint64_t rank_estimate(Position at) { return uint64_t{at.chunk} * kChunkItems + at.slot; }
   const T& operator[](Position at) const { return chunk(at.chunk).begin()[at.slot]; }
   T& operator[](Position at) { return chunk(at.chunk).begin()[at.slot]; }
   const T& front() const { return (*this)[begin()]; }

@@ -1,5 +1,6 @@
 #include "datatypes/stream/stream.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <utility>
@@ -13,6 +14,12 @@ namespace {
 
 // Redis refuses entries whose texts sum to more than a listpack may hold.
 constexpr size_t kEntryTextBytesMax = ListpackView::kBytesMax;
+
+size_t text_bytes_of(StreamFields fields) {
+  size_t bytes = 0;
+  for (const std::string_view text : fields) bytes += text.size();
+  return bytes;
+}
 
 // The position of the first differing byte of two ids in Redis's radix tree, where ids are 16 big-endian bytes.
 int common_prefix_bytes(const StreamId& a, const StreamId& b) {
@@ -65,12 +72,13 @@ Result<StreamId> Stream::next_id(const StreamIdRequest& request, int64_t now_ms)
   return id;
 }
 
-Status Stream::append(const StreamId& id, StreamFields fields, const StreamBlockLimits& limits) {
-  SYNAP_DCHECK(id > last_id());
-  size_t text_bytes = 0;
-  for (const std::string_view text : fields) text_bytes += text.size();
-  if (text_bytes > kEntryTextBytesMax) return Status(StatusCode::kTooLarge);
+bool Stream::fits(StreamFields fields) {
+  return text_bytes_of(fields) <= kEntryTextBytesMax;
+}
 
+void Stream::append(const StreamId& id, StreamFields fields, const StreamBlockLimits& limits) {
+  SYNAP_DCHECK(id > last_id());
+  const size_t text_bytes = text_bytes_of(fields);
   change();
   Blocks& blocks = body_->blocks;
   if (!blocks.empty() && stream_block_accepts(blocks.back(), text_bytes, limits)) {
@@ -84,7 +92,6 @@ Status Stream::append(const StreamId& id, StreamFields fields, const StreamBlock
   ++body_->entries_added;
   body_->last_id = id;
   if (++body_->length == 1) body_->first_id = id;
-  return {};
 }
 
 bool Stream::contains(const StreamId& id) const {
@@ -180,6 +187,16 @@ StreamId Stream::first_recorded_id() const {
   return cursor.next() ? cursor.entry().id : StreamId::max();
 }
 
+uint64_t Stream::estimate_count(const StreamId& start, const StreamId& end) const {
+  if (start > end || blocks().empty()) return 0;
+  const auto first = blocks().last_at_or_before(start);
+  const auto last = blocks().last_at_or_before(end);
+  if (last == blocks().end()) return 0;
+  const uint64_t first_rank = first == blocks().end() ? 0 : Blocks::rank_estimate(first);
+  const uint64_t block_count = std::min<uint64_t>(Blocks::rank_estimate(last) - first_rank + 1, blocks().size());
+  return block_count * (length() / blocks().size() + 1);
+}
+
 const ConsumerGroup* Stream::find_group(std::string_view name) const {
   const auto found = groups().find(name);
   return found == groups().end() ? nullptr : &found->second;
@@ -244,9 +261,11 @@ bool Stream::referenced_by_groups(const StreamId& id) const {
   return false;
 }
 
-void Stream::forget_references(const StreamId& id) {
-  if (body_ == nullptr) return;
-  for (auto& [name, group] : body_->groups) group.acknowledge(id);
+bool Stream::forget_references(const StreamId& id) {
+  bool found = false;
+  if (body_ == nullptr) return false;
+  for (auto& [name, group] : body_->groups) found |= group.acknowledge(id);
+  return found;
 }
 
 bool Stream::load_block(const StreamId& master_id, std::string_view listpack) {

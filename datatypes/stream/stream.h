@@ -53,8 +53,10 @@ class Stream {
 
   // The id that an entry added now would get. kOutOfRange: not above the last id.
   Result<StreamId> next_id(const StreamIdRequest& request, int64_t now_ms) const;
-  // `id` is above last_id(). kTooLarge: the texts do not fit a listpack; nothing changed.
-  Status append(const StreamId& id, StreamFields fields, const StreamBlockLimits& limits);
+  // Whether an entry of these texts fits a listpack.
+  static bool fits(StreamFields fields);
+  // `id` is above last_id(), and the fields fit.
+  void append(const StreamId& id, StreamFields fields, const StreamBlockLimits& limits);
   bool contains(const StreamId& id) const;
   // XDEL of one id. False: no such entry.
   bool erase(const StreamId& id);
@@ -64,6 +66,9 @@ class Stream {
   bool last_entry_id(StreamId* id) const;
   // The id of the first entry, tombstones included; the greatest id when there is none (what XTRIM ~ propagates).
   StreamId first_recorded_id() const;
+
+  // About how many entries lie from `start` to `end`, without visiting them.
+  uint64_t estimate_count(const StreamId& start, const StreamId& end) const;
 
   // XSETID; the caller has checked the ids.
   void set_last_id(const StreamId& id) { change().last_id = id; }
@@ -86,8 +91,8 @@ class Stream {
   int64_t estimate_entries_read(const StreamId& id) const;
   // Whether a group still waits for this entry: has it pending, or has not been given it.
   bool referenced_by_groups(const StreamId& id) const;
-  // Drops `id` from every group's pending entries.
-  void forget_references(const StreamId& id);
+  // Drops `id` from every group's pending entries. False: no group had it.
+  bool forget_references(const StreamId& id);
 
   // For RDB: blocks in order; a loaded stream is built from load_block…, then load_totals, then groups.
   using Blocks = IdChunks<StreamBlock>;

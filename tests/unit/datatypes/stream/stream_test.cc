@@ -23,7 +23,8 @@ std::vector<std::string_view> views_of(const Texts& texts) {
 
 void add(Stream* stream, const StreamId& id, const Texts& texts, const StreamBlockLimits& limits = {}) {
   const auto views = views_of(texts);
-  REQUIRE(stream->append(id, views, limits).ok());
+  REQUIRE(Stream::fits(views));
+  stream->append(id, views, limits);
 }
 
 Texts read(StreamEntry& entry) {
@@ -174,7 +175,7 @@ TEST_CASE("An all-zero word is an empty stream") {
   CHECK(stream.copy().length() == 0);
   CHECK(stream.radix_tree_nodes() == 1);
   CHECK(stream.free_effort() == 1);
-  stream.forget_references({1, 0});
+  CHECK_FALSE(stream.forget_references({1, 0}));
   stream.set_last_id({3, 0});
   CHECK(stream.last_id() == StreamId{3, 0});
   CHECK(stream.copy().last_id() == StreamId{3, 0});
@@ -346,7 +347,8 @@ TEST_CASE("References of groups") {
   group->deliver({1, 0}, group->create_consumer("c", 0), 0);
   CHECK(stream.referenced_by_groups({1, 0}));
   CHECK(stream.referenced_by_groups({2, 0}));
-  stream.forget_references({1, 0});
+  CHECK(stream.forget_references({1, 0}));
+  CHECK_FALSE(stream.forget_references({1, 0}));
   CHECK_FALSE(stream.referenced_by_groups({1, 0}));
   CHECK(stream.destroy_group("g"));
   CHECK_FALSE(stream.destroy_group("g"));
