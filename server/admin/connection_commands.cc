@@ -12,12 +12,12 @@
 #include "server/command/context.h"
 #include "server/command/monitor.h"
 #include "server/command/server_api.h"
+#include "server/command/version.h"
 
 namespace synap {
 
 namespace {
 
-constexpr std::string_view kRedisVersion = "7.4.1";
 constexpr int kFirstDb = 0;
 
 void set_db(Session& session, int db) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -15,6 +16,8 @@ using ArgViews = std::span<const std::string_view>;
 
 // Does all of a command: parse, look up, change, reply (exactly one reply, unless it blocks or pushes).
 using Handler = void (*)(Context& ctx);
+// Whether MONITOR and the slow log must not show this argument.
+using SecretFunction = bool (*)(ArgViews args, size_t index);
 // How many elements the command will visit, asked under its guard. Above kSlowLaneCost it runs on a worker thread.
 using CostFunction = uint64_t (*)(Context& ctx);
 inline constexpr uint64_t kSlowLaneCost = 4000;
@@ -52,6 +55,8 @@ enum CommandFlag : uint64_t {
   kNoStats = 1ULL << 36,        // EXEC's inner calls are counted, not the wrapper's time twice
   kPubsubInResp2 = 1ULL << 37,  // allowed for a RESP2 client with subscriptions: (P|S)SUBSCRIBE, PING, QUIT, RESET, …
   kAllowPaused = 1ULL << 38,    // not held back by CLIENT PAUSE
+  kRunsQueue = 1ULL << 39,      // EXEC: its keys are those of the queued and watched
+  kUsesWatched = 1ULL << 40,    // DISCARD, UNWATCH, RESET: its keys are the watched ones
 };
 
 // ACL categories, in the order Redis numbers them. Several follow from flags (see implied_categories in command_table).
@@ -175,8 +180,13 @@ struct Command {
   KeyFunction keys = nullptr;  // replaces key_specs for finding keys
   std::array<std::string_view, 3> tips = {};
   std::string_view full_name = {};  // subcommands: "config|get"; empty for top-level commands
+  size_t secret_from = 0;           // arguments from this one on are not shown in MONITOR and the slow log; 0: none
+  SecretFunction secret = nullptr;  // where it depends on the call
 
   std::string_view display_name() const { return full_name.empty() ? name : full_name; }
+  bool hides(ArgViews args, size_t index) const {
+    return (secret_from != 0 && index >= secret_from) || (secret != nullptr && secret(args, index));
+  }
   bool has(uint64_t flag) const { return (flags & flag) != 0; }
 };
 

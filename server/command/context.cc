@@ -33,7 +33,9 @@ void EffectBuffer::append(int effect_db, std::span<const std::string_view> args)
     resp.append(text, digits + 1);
     resp.append("\r\n");
   };
-  if (effect_db != db) {
+  if (db == -1) {
+    first_db = db = effect_db;
+  } else if (effect_db != db) {
     db = effect_db;
     const std::string text = to_text(effect_db);
     const std::string_view select[] = {"SELECT", text};
@@ -303,6 +305,21 @@ void Context::check_covered(uint64_t hash, bool writing) const {
   SYNAP_DCHECK(guard_ != nullptr && guard_->covers(shard_bit(hash), writing));
 }
 
+bool Context::covers(std::string_view key, bool writing) const {
+  return guard_ != nullptr && guard_->covers(shard_bit(hash_of(key)), writing);
+}
+
+void Context::for_each_shard(const std::function<void(Shard&)>& visit) {
+  Keyspace& all = keyspace();
+  const bool covered = guard_ != nullptr && guard_->covers(kAllShardsMask, false);
+  for (size_t i = 0; i < kShards; ++i) {
+    Shard& shard = all.shard(i);
+    if (!covered) lock_blocking(shard.lock, LockMode::kShared);
+    visit(shard);
+    if (!covered) shard.lock.unlock(LockMode::kShared);
+  }
+}
+
 void Context::touch(const Entry* entry) {
   if (session_ != nullptr && session_->has(kSessionNoTouch)) return;
   const uint32_t before = entry->access_clock();
@@ -374,7 +391,11 @@ Entry* Context::find_for_write(std::string_view key, uint64_t hash) {
 void Context::delete_expired(Entry* entry, uint64_t hash) {
   slice(hash).take(hash, entry->key());
   environment_->stats->count(environment_->stats->expired);
-  environment_->observer->key_expired(db(), entry->key());
+  if (effects_ != nullptr) {
+    const std::string_view deletion[] = {config().lazyfree_lazy_expire ? "UNLINK" : "DEL", entry->key()};
+    effects_->append(db(), deletion);
+  }
+  notify(kEventExpired, "expired", entry->key());
   announce(entry->key(), hash, true);
   dispose_entry(entry, config().lazyfree_lazy_expire);
 }

@@ -22,6 +22,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <initializer_list>
 #include <new>
 #include <optional>
@@ -75,8 +76,9 @@ struct TypeOf<Stream> {
 };
 
 class Context;
-class Server;      // what only server/admin needs: server/command/server_api.h
-class ShardGuard;  // server/keyspace/shard_guard.h
+struct Server;     // what only server/admin needs: server/command/server_api.h
+class ShardGuard;     // server/keyspace/shard_guard.h
+class CommandRunner;  // server/command/runner.h
 
 // Told of what happens to keys, under their shard's lock: keyspace events and client-side caching. Implemented above.
 class KeyspaceObserver {
@@ -84,8 +86,6 @@ class KeyspaceObserver {
   virtual void keyspace_event(int db, uint32_t event_class, std::string_view event, std::string_view key) = 0;
   // `by`: the session that changed it, or null (expiry, eviction).
   virtual void key_changed(int db, std::string_view key, const Session* by) = 0;
-  // A key went away by itself: journal its deletion.
-  virtual void key_expired(int db, std::string_view key) = 0;
 
  protected:
   ~KeyspaceObserver() = default;
@@ -107,6 +107,7 @@ struct Environment {
   KeyspaceStats* stats = nullptr;
   const Config* config = nullptr;
   int64_t now_ms = 0;
+  CommandRunner* runner = nullptr;  // of this thread
   AccessClock access_clock;
   bool journaling = false;  // an AOF or replicas want effects
   bool tracking = false;    // some client caches keys
@@ -117,11 +118,12 @@ struct Environment {
 struct EffectBuffer {
   std::string resp;
   size_t count = 0;
+  int first_db = -1;
   int db = -1;  // of the last one; a change inserts SELECT
   void clear() {
     resp.clear();
     count = 0;
-    db = -1;
+    first_db = db = -1;
   }
   void append(int effect_db, std::span<const std::string_view> args);
 };
@@ -286,6 +288,12 @@ struct BlockRequest {
 // What an entry that holds this string is made of; a big value is copied into a block that the parts own.
 Entry::Parts string_parts(std::string_view key, std::string_view value, int64_t expiry_ms, uint32_t access_clock);
 
+// A declared key's hash, known by where its bytes begin.
+struct KeyHash {
+  const char* data;
+  uint64_t hash;
+};
+
 class Context {
  public:
   // --- The call.
@@ -387,11 +395,19 @@ class Context {
   // ready it is called again from the start (serving() is true then) and pops, or calls block() again. Where blocking is
   // not allowed (EXEC, scripts) block() replies the null of a timeout.
   void block(BlockRequest request);
+  bool may_block() const { return may_block_; }
   bool serving() const { return serving_; }
   // Replaces one of the command's own arguments for the calls to come (XREAD's "$" becomes the id of now).
   void pin_argument(size_t index, std::string value);
 
   // --- For the few that see more than their keys.
+  // visit(Shard&) for every shard: under this command's guard if it covers them all, else one at a time, each locked for
+  // reading while it is visited (KEYS and the like on a worker thread; see kSelfGuarded).
+  void for_each_shard(const std::function<void(Shard&)>& visit);
+  CommandRunner& runner() { return *environment_->runner; }
+  // Whether the guard covers a key: only scripts and the like may ask.
+  bool covers(std::string_view key, bool writing) const;
+  uint64_t dirty_count() const { return dirty_; }
   Keyspace& keyspace() { return *environment_->keyspace; }
   // A key's place computed before the guard was taken; recomputed for keys that were not declared.
   uint64_t hash_of(std::string_view key) const;
@@ -419,11 +435,6 @@ class Context {
   Session* session_ = nullptr;
   const ShardGuard* guard_ = nullptr;
 
-  // Hashes of the declared keys, in the order of their appearance.
-  struct KeyHash {
-    const char* data;
-    uint64_t hash;
-  };
   std::span<const KeyHash> key_hashes_;
   mutable size_t next_key_hash_ = 0;
 
@@ -433,6 +444,7 @@ class Context {
   bool effect_forced_ = false;
   bool serving_ = false;
   bool may_block_ = false;
+  bool inner_ = false;  // inside EXEC or a script
   std::optional<BlockRequest> block_request_;
   std::vector<std::pair<size_t, std::string>> pinned_arguments_;
   std::vector<std::string> expired_seen_;  // by reads, to be deleted after them

@@ -1,5 +1,7 @@
 #include "server/keyspace/shard_lock.h"
 
+#include <semaphore>
+
 namespace synap {
 
 bool ShardLock::try_lock_claimed(LockMode mode) {
@@ -27,6 +29,22 @@ bool ShardLock::wait(LockWaiter* waiter, LockMode mode, bool claimant) {
   (last_ == nullptr ? first_ : last_->next) = waiter;
   last_ = waiter;
   return true;
+}
+
+namespace {
+
+struct SleepingWaiter final : LockWaiter {
+  void wake() override { woken.release(); }
+  std::binary_semaphore woken{0};
+};
+
+}  // namespace
+
+void lock_blocking(ShardLock& lock, LockMode mode) {
+  while (!lock.try_lock(mode)) {
+    SleepingWaiter waiter;
+    if (lock.wait(&waiter, mode, false)) waiter.woken.acquire();
+  }
 }
 
 void ShardLock::wake_waiters() {

@@ -75,4 +75,7 @@ class ShardLock {
   LockWaiter* last_ GUARDED_BY(mutex_) = nullptr;
 };
 
+// Waits for the lock on a thread that may sleep (a worker).
+void lock_blocking(ShardLock& lock, LockMode mode);
+
 }  // namespace synap

@@ -1,0 +1,10 @@
+// The rows of the string family.
+#pragma once
+
+#include "server/command/command.h"
+
+namespace synap {
+
+extern const CommandFamily kStringCommands;         // string_commands.cc
+
+}  // namespace synap

@@ -1,0 +1,33 @@
+// Admission: may a command run in the state the server is in? The hot path is one AND of the state word with what the
+// row's flags forbid; only a hit comes here to word the error.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "server/command/command.h"
+#include "server/command/server_api.h"
+#include "server/command/session.h"
+
+namespace synap {
+
+// The state bits that stop a command with these flags.
+constexpr uint32_t forbidding_states(uint64_t flags) {
+  uint32_t states = 0;
+  if ((flags & kLoading) == 0) states |= kStateLoading;
+  if ((flags & kNoAsyncLoading) != 0) states |= kStateAsyncLoading;
+  if ((flags & kStale) == 0) states |= kStateStale;
+  if ((flags & kAllowBusy) == 0) states |= kStateBusyScript;
+  if ((flags & kDenyOom) != 0) states |= kStateOutOfMemory;
+  if ((flags & (kWrite | kMayReplicate)) != 0) states |= kStateReplica | kStateDiskError | kStatePausedWrites;
+  if ((flags & kAllowPaused) == 0) states |= kStatePausedAll;
+  return states;
+}
+
+enum class Admission { kRun, kReject, kPostpone };
+
+// Called when state & forbidding_states(flags) is not 0. On kReject *error is the reply.
+Admission examine(const Server& server, const Session& session, const Command& command, uint32_t hit,
+                  std::string* error);
+
+}  // namespace synap

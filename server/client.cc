@@ -1,0 +1,323 @@
+#include "server/client.h"
+
+#include <utility>
+
+#include "protocol/errors.h"
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/command/monitor.h"
+#include "server/keyspace/waiters.h"
+
+namespace synap {
+
+Client::Client(ClientHost* host, uint64_t id)
+    : host_(host), connection_(host->reactor, this), session_(id), reply_(&output_, 2) {}
+
+Client::~Client() { SYNAP_ASSERT(closed_ && !suspended_); }
+
+bool Client::open(int fd, bool is_unix) {
+  const Config& config = host_->server->config->current();
+  const bool opened = connection_.open(fd, is_unix, config.tcp_keepalive);
+  SharedSession& shared = *session_.shared;
+  shared.fd.store(fd, std::memory_order_relaxed);
+  const int64_t now_ms = wall_clock_ms();
+  shared.created_ms.store(now_ms, std::memory_order_relaxed);
+  shared.last_interaction_ms.store(now_ms, std::memory_order_relaxed);
+  if (is_unix) session_.set(kSessionUnixSocket);
+  {
+    LockGuard guard(shared.mutex);
+    shared.peer = connection_.peer_name();
+    shared.local = connection_.local_name();
+  }
+  host_->server->init_session(session_);
+  host_->server->clients->add(host_->reactor->index(), session_.shared, this);
+  if (!opened) begin_close();
+  return opened;
+}
+
+// --- Reading and running.
+
+std::span<char> Client::read_target() {
+  const std::span<char> target = parser_.direct_read_target();
+  direct_read_ = !target.empty();
+  return target;
+}
+
+void Client::on_data(std::span<char> bytes) {
+  if (closing_) return;
+  session_.shared->last_interaction_ms.store(host_->dispatcher->environment().now_ms, std::memory_order_relaxed);
+  if (direct_read_) {
+    parser_.direct_read_done(bytes.size());
+  } else {
+    parser_.feed({bytes.data(), bytes.size()});
+  }
+  run();
+}
+
+// Runs what the parser has until it needs input or the client must wait, then writes once.
+void Client::run() {
+  if (suspended_) {
+    parser_.keep_tail();
+    if (parser_.buffered_bytes() > kPendingInputMax) connection_.pause_reading();
+    return;
+  }
+  running_ = true;
+  while (!closing_ && run_batch()) {
+  }
+  running_ = false;
+  if (!closing_) {
+    parser_.keep_tail();
+    const auto limit = static_cast<size_t>(host_->server->config->current().client_query_buffer_limit);
+    if (parser_.buffered_bytes() > limit) {
+      log_warning("Closing client that reached max query buffer length (client id %llu)",
+                  static_cast<unsigned long long>(id()));
+      host_->statistics->query_limit_disconnections.add();
+      begin_close();
+    }
+  }
+  flush();
+}
+
+// One batch. True: there may be more to run.
+bool Client::run_batch() {
+  const Config& config = host_->server->config->current();
+  CommandBatch& batch = host_->batch;
+  const bool stranger = session_.user == nullptr;
+  const ParserLimits limits{.bulk_bytes_max = config.proto_max_bulk_len, .authenticated = !stranger};
+  batch.clear();
+  const ParseOutcome outcome = parser_.parse(&batch, stranger ? 1 : kBatchMax, limits);
+  if (batch.size() > 1) host_->dispatcher->prefetch(batch, session_.db);
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (execute(batch[i]) == Outcome::kDone && !closing_ && !session_.has(kSessionCloseAfterReply)) continue;
+    if (suspended_ && i + 1 < batch.size()) parser_.unparse(&batch, i + 1);
+    return false;
+  }
+  if (outcome == ParseOutcome::kError) protocol_error();
+  return outcome == ParseOutcome::kBatchFull;
+}
+
+Outcome Client::execute(const Args& args) {
+  if (session_.has(kSessionReplySkipNext)) {
+    session_.clear(kSessionReplySkipNext);
+    session_.set(kSessionReplySkip);
+  }
+  reply_begin_ = output_.size();
+  suspended_ = true;  // until shown otherwise: a worker may finish before dispatch returns
+  const Outcome outcome = host_->dispatcher->dispatch(*this, args);
+  if (outcome == Outcome::kSuspended) return outcome;
+  suspended_ = false;
+  finish_reply(reply_begin_);
+  return outcome;
+}
+
+// CLIENT REPLY OFF and SKIP drop what was replied; the version of the protocol may have changed.
+void Client::finish_reply(size_t begin) {
+  if (session_.has(kSessionReplyOff | kSessionReplySkip)) {
+    output_.truncate(begin);
+    session_.clear(kSessionReplySkip);
+  }
+  if (reply_.resp() != session_.resp) reply_.set_resp(session_.resp);
+  dirty_output_ = true;
+}
+
+void Client::protocol_error() {
+  reply_.error(parser_.error());
+  log_verbose("Protocol error (%s) from client id=%llu", parser_.error().c_str(),
+              static_cast<unsigned long long>(id()));
+  session_.set(kSessionCloseAfterReply);
+  dirty_output_ = true;
+}
+
+void Client::resume() {
+  suspended_ = false;
+  finish_reply(reply_begin_);
+  if (closing_) return release_if_idle();
+  suspended.command = nullptr;
+  suspended.args = StoredArgs();
+  connection_.resume_reading();
+  parser_.feed({});
+  run();
+}
+
+// Woken by a lock's release, on any thread.
+void Client::wake() {
+  host_->reactor->post([this] {
+    if (host_->dispatcher->retry(*this) == Outcome::kDone) resume();
+  });
+}
+
+void Client::retry_postponed() {
+  if (!suspended_ || waiter_ != nullptr) return;
+  if (host_->dispatcher->retry(*this) == Outcome::kDone) resume();
+}
+
+// --- Blocking.
+
+void Client::wait_blocked(std::shared_ptr<Waiter> waiter, int64_t timeout_ms, bool null_array) {
+  waiter_ = std::move(waiter);
+  null_array_on_timeout_ = null_array;
+  session_.set(kSessionBlocked);
+  host_->server->blocked_clients.fetch_add(1, std::memory_order_relaxed);
+  if (timeout_ms > 0) {
+    timeout_timer_ = host_->reactor->after(timeout_ms, [this] {
+      timeout_timer_ = 0;
+      unblock(false);
+    });
+  }
+}
+
+void Client::leave_blocked_state() {
+  cancel_timeout();
+  waiter_ = nullptr;
+  session_.clear(kSessionBlocked);
+  host_->server->blocked_clients.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Client::cancel_timeout() {
+  if (timeout_timer_ != 0) host_->reactor->cancel(std::exchange(timeout_timer_, 0));
+}
+
+bool Client::unblock(bool error) {
+  if (waiter_ == nullptr || !waiter_->claim()) return false;
+  host_->dispatcher->forget_waiter(*host_->reactor, waiter_);
+  leave_blocked_state();
+  if (error) {
+    reply_.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+    host_->statistics->count_error("UNBLOCKED");
+    reply_.clear_error();
+  } else {
+    null_array_on_timeout_ ? reply_.null_array() : reply_.null();
+  }
+  resume();
+  return true;
+}
+
+void Client::retry_blocked(const std::shared_ptr<Waiter>& waiter) {
+  if (waiter_ == waiter) host_->dispatcher->retry_waiter(*host_->reactor, waiter);
+}
+
+void Client::complete_blocked(OutputBuffer&& reply) {
+  if (waiter_ == nullptr) return;
+  if (waiter_->keys.size() > 1) host_->dispatcher->forget_waiter(*host_->reactor, waiter_);
+  leave_blocked_state();
+  output_.append_all(std::move(reply));
+  resume();
+}
+
+// --- Writing.
+
+void Client::deliver(std::string_view encoded) {
+  if (closing_) return;
+  output_.append(encoded);
+  dirty_output_ = true;
+  host_->flush_later(id());
+}
+
+void Client::deliver_shared(const SharedBytes& encoded) {
+  if (closing_) return;
+  output_.append_shared(encoded.share());
+  dirty_output_ = true;
+  host_->flush_later(id());
+}
+
+void Client::flush() {
+  if (running_ || !std::exchange(dirty_output_, false) || closing_) return;
+  if (!output_.empty()) connection_.write(&output_);
+  reply_begin_ = 0;
+  if (closing_) return;
+  if (connection_.pending_bytes() != 0) {
+    check_output_limit(host_->dispatcher->environment().now_ms);
+  } else if (session_.has(kSessionCloseAfterReply)) {
+    begin_close();
+  }
+}
+
+void Client::on_drained() {
+  soft_limit_since_ms_ = 0;
+  if (session_.has(kSessionCloseAfterReply) && !suspended_) begin_close();
+}
+
+void Client::check_output_limit(int64_t now_ms) {
+  const Config& config = host_->server->config->current();
+  const OutputClass kind = session_.has(kSessionReplica)  ? OutputClass::kReplica
+                           : session_.has(kSessionPubsub) ? OutputClass::kPubsub
+                                                          : OutputClass::kNormal;
+  const OutputLimit& limit = config.client_output_buffer_limit[static_cast<size_t>(kind)];
+  const auto pending = static_cast<int64_t>(connection_.pending_memory_bytes() + output_.memory_bytes());
+  bool over = limit.hard_bytes != 0 && pending > limit.hard_bytes;
+  if (limit.soft_bytes != 0 && pending > limit.soft_bytes) {
+    if (soft_limit_since_ms_ == 0) soft_limit_since_ms_ = now_ms;
+    over = over || now_ms - soft_limit_since_ms_ > limit.soft_seconds * 1000;
+  } else {
+    soft_limit_since_ms_ = 0;
+  }
+  if (!over) return;
+  log_warning("Client id=%llu scheduled to be closed ASAP for overcoming of output buffer limits.",
+              static_cast<unsigned long long>(id()));
+  host_->statistics->output_limit_disconnections.add();
+  begin_close();
+}
+
+// --- The end.
+
+void Client::on_end(std::string_view reason) {
+  close_reason_ = reason;
+  begin_close();
+}
+
+void Client::close(bool after_reply) {
+  if (after_reply && (running_ || !output_.empty() || connection_.pending_bytes() != 0)) {
+    session_.set(kSessionCloseAfterReply);
+    dirty_output_ = true;
+    host_->flush_later(id());
+    return;
+  }
+  begin_close();
+}
+
+void Client::begin_close() {
+  if (closing_) return;
+  closing_ = true;
+  if (waiter_ != nullptr && waiter_->claim()) {
+    host_->dispatcher->forget_waiter(*host_->reactor, waiter_);
+    leave_blocked_state();
+    suspended_ = false;
+  }
+  host_->server->end_session(session_, *host_->dispatcher, *host_->reactor);
+  host_->server->clients->remove(host_->reactor->index(), id());
+  connection_.close();
+}
+
+void Client::on_closed() {
+  closed_ = true;
+  release_if_idle();
+}
+
+void Client::release_if_idle() {
+  if (closed_ && !suspended_ && !running_) host_->released(id());
+}
+
+void Client::cron(int64_t now_ms) {
+  if (closing_) return;
+  publish_sizes();
+  const int64_t timeout_s = host_->server->config->current().timeout;
+  const int64_t idle_ms = now_ms - session_.shared->last_interaction_ms.load(std::memory_order_relaxed);
+  const bool exempt = session_.has(kSessionReplica | kSessionMaster | kSessionBlocked | kSessionPubsub);
+  if (timeout_s > 0 && !exempt && !suspended_ && idle_ms > timeout_s * 1000) {
+    log_verbose("Closing idle client");
+    return begin_close();
+  }
+  if (connection_.pending_bytes() != 0) check_output_limit(now_ms);
+}
+
+void Client::publish_sizes() {
+  SharedSession& shared = *session_.shared;
+  const auto relaxed = std::memory_order_relaxed;
+  shared.query_buffer_bytes.store(parser_.buffered_bytes(), relaxed);
+  shared.argv_bytes.store(suspended.args.memory_bytes(), relaxed);
+  shared.output_bytes.store(connection_.pending_memory_bytes() + output_.memory_bytes(), relaxed);
+  shared.network_in_bytes.store(connection_.bytes_in(), relaxed);
+  shared.network_out_bytes.store(connection_.bytes_out(), relaxed);
+}
+
+}  // namespace synap

@@ -1,0 +1,118 @@
+// Client: one connection with its parser, session and replies. The loop: read → parse a batch → prefetch → run in order →
+// one write. Lives on its reactor; only that thread touches it, except while one of its commands runs on a worker, when
+// the reactor leaves it alone.
+// States: running (reads and runs); suspended (a command waits for shards, a worker, a pause: input is kept); blocked (a
+// command waits for keys: the same, with a time-out); closing (the socket is closed; freed when nothing runs any more).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "protocol/args.h"
+#include "protocol/output_buffer.h"
+#include "protocol/reply.h"
+#include "protocol/resp_parser.h"
+#include "server/command/client_directory.h"
+#include "server/command/session.h"
+#include "server/dispatch.h"
+#include "server/net/connection.h"
+
+namespace synap {
+
+// What the clients of one reactor share.
+struct ClientHost {
+  Server* server;
+  Reactor* reactor;
+  Dispatcher* dispatcher;
+  ThreadStatistics* statistics;
+  CommandBatch batch;
+  // The client is gone; free it (not at once: it may be on the stack).
+  std::function<void(uint64_t id)> released;
+  // Clients with output to send at the end of the turn.
+  std::vector<uint64_t> flush_queue;
+  void flush_later(uint64_t id) { flush_queue.push_back(id); }
+};
+
+class Client final : public ConnectionOwner, public ClientPort, public Caller {
+ public:
+  Client(ClientHost* host, uint64_t id);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // False: the socket could not be taken over; the client is released by the host's callback all the same.
+  bool open(int fd, bool is_unix);
+  uint64_t id() const { return session_.id(); }
+
+  // Once a second or so: idle time-outs, output limits that last, what other threads see.
+  void cron(int64_t now_ms);
+  // Sends what deliver() and unblocking queued. At the end of a reactor's turn.
+  void flush();
+
+  // ClientPort.
+  Session& session() override { return session_; }
+  void deliver(std::string_view encoded) override;
+  void deliver_shared(const SharedBytes& encoded) override;
+  void close(bool after_reply) override;
+  bool unblock(bool error) override;
+  void retry_blocked(const std::shared_ptr<Waiter>& waiter) override;
+  void retry_postponed() override;
+  void complete_blocked(OutputBuffer&& reply) override;
+
+  // Caller.
+  Reply& reply() override { return reply_; }
+  Dispatcher& dispatcher() override { return *host_->dispatcher; }
+  Reactor& reactor() override { return *host_->reactor; }
+  void resume() override;
+  bool gone() const override { return closing_; }
+  void wait_blocked(std::shared_ptr<Waiter> waiter, int64_t timeout_ms, bool null_array) override;
+  void wake() override;
+
+ private:
+  // ConnectionOwner.
+  std::span<char> read_target() override;
+  void on_data(std::span<char> bytes) override;
+  void on_end(std::string_view reason) override;
+  void on_drained() override;
+  void on_closed() override;
+
+  static constexpr size_t kBatchMax = 64;
+  static constexpr size_t kPendingInputMax = 1024 * 1024;  // of a suspended client, before its reading stops
+
+  void run();
+  bool run_batch();
+  Outcome execute(const Args& args);
+  void finish_reply(size_t begin);
+  void protocol_error();
+  void check_output_limit(int64_t now_ms);
+  void publish_sizes();
+  void begin_close();
+  void release_if_idle();
+  void cancel_timeout();
+  void leave_blocked_state();
+
+  ClientHost* const host_;
+  Connection connection_;
+  Session session_;
+  RespParser parser_;
+  OutputBuffer output_;
+  Reply reply_;
+
+  size_t reply_begin_ = 0;    // in output_, of the reply of the command under way
+  bool suspended_ = false;    // a command is under way elsewhere
+  bool running_ = false;      // inside run()
+  bool dirty_output_ = false;
+  bool closing_ = false;
+  bool closed_ = false;
+  bool direct_read_ = false;  // the read under way goes into the parser's block
+  std::shared_ptr<Waiter> waiter_;
+  bool null_array_on_timeout_ = true;
+  uint64_t timeout_timer_ = 0;
+  int64_t soft_limit_since_ms_ = 0;
+  std::string close_reason_;
+};
+
+}  // namespace synap

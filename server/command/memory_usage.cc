@@ -1,0 +1,78 @@
+#include "server/command/memory_usage.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#ifdef SYNAP_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#else
+#include <malloc.h>
+#endif
+
+namespace synap {
+
+namespace {
+
+#ifdef SYNAP_JEMALLOC
+size_t read_figure(const char* name) {
+  size_t value = 0;
+  size_t size = sizeof value;
+  mallctl(name, &value, &size, nullptr, 0);
+  return value;
+}
+
+void refresh_figures() {
+  uint64_t epoch = 1;
+  size_t size = sizeof epoch;
+  mallctl("epoch", &epoch, &size, &epoch, size);
+}
+#endif
+
+}  // namespace
+
+AllocatorFigures allocator_figures() {
+#ifdef SYNAP_JEMALLOC
+  refresh_figures();
+  return {read_figure("stats.allocated"), read_figure("stats.active"), read_figure("stats.resident"),
+          read_figure("stats.retained")};
+#else
+  const struct mallinfo2 info = mallinfo2();
+  const size_t allocated = info.uordblks + info.hblkhd;
+  return {allocated, allocated, resident_memory_bytes(), 0};
+#endif
+}
+
+size_t used_memory_bytes() { return allocator_figures().allocated; }
+
+const char* allocator_name() {
+#ifdef SYNAP_JEMALLOC
+  return "jemalloc-5.3.0";
+#else
+  return "libc";
+#endif
+}
+
+size_t resident_memory_bytes() {
+  size_t total = 0;
+  size_t resident = 0;
+  FILE* file = std::fopen("/proc/self/statm", "r");
+  if (file == nullptr) return 0;
+  const int fields = std::fscanf(file, "%zu %zu", &total, &resident);
+  std::fclose(file);
+  return fields == 2 ? resident * static_cast<size_t>(sysconf(_SC_PAGESIZE)) : 0;
+}
+
+size_t total_system_memory_bytes() {
+  return static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+void purge_allocator() {
+#ifdef SYNAP_JEMALLOC
+  mallctl("arena." "4096" ".purge", nullptr, nullptr, nullptr, 0);  // 4096: MALLCTL_ARENAS_ALL
+#else
+  malloc_trim(0);
+#endif
+}
+
+}  // namespace synap

@@ -1,0 +1,55 @@
+#include "server/command/server_api.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace synap {
+
+void PauseState::pause(StateBits* state, int64_t until_ms, bool writes_only) {
+  if (until_ms > until_ms_.load(std::memory_order_relaxed)) until_ms_.store(until_ms, std::memory_order_relaxed);
+  state->set(writes_only ? kStatePausedWrites : kStatePausedAll);
+}
+
+void PauseState::unpause(StateBits* state, ClientDirectory* clients) {
+  state->clear(kStatePausedWrites | kStatePausedAll);
+  until_ms_.store(0, std::memory_order_relaxed);
+  std::vector<uint64_t> postponed;
+  {
+    LockGuard guard(mutex_);
+    postponed = std::exchange(postponed_, {});
+  }
+  for (const uint64_t id : postponed) clients->post(id, [](ClientPort& port) { port.retry_postponed(); });
+}
+
+void PauseState::check(StateBits* state, ClientDirectory* clients, int64_t now_ms) {
+  if (state->has(kStatePausedWrites | kStatePausedAll) && until_ms() <= now_ms) unpause(state, clients);
+}
+
+void PauseState::postpone(uint64_t client_id) {
+  LockGuard guard(mutex_);
+  postponed_.push_back(client_id);
+}
+
+void Server::add_keyspace_stats(KeyspaceStats* stats) {
+  LockGuard guard(mutex_);
+  keyspace_stats_.push_back(stats);
+}
+
+uint64_t Server::sum_keyspace(std::atomic<uint64_t> KeyspaceStats::*member) const {
+  LockGuard guard(mutex_);
+  uint64_t sum = 0;
+  for (const KeyspaceStats* stats : keyspace_stats_) sum += (stats->*member).load(std::memory_order_relaxed);
+  return sum;
+}
+
+void Server::reset_statistics() {
+  statistics->reset();
+  LockGuard guard(mutex_);
+  for (KeyspaceStats* stats : keyspace_stats_) {
+    for (auto* counter : {&stats->hits, &stats->misses, &stats->expired, &stats->expired_fields, &stats->evicted}) {
+      counter->store(0, std::memory_order_relaxed);
+    }
+  }
+}
+
+}  // namespace synap

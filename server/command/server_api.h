@@ -1,0 +1,91 @@
+// Server: the parts that server/admin's commands and dispatch work on, passed by reference. Owned by server/server.cc.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "server/command/client_directory.h"
+#include "server/command/command_table.h"
+#include "server/command/config_store.h"
+#include "server/command/context.h"
+#include "server/command/state_bits.h"
+#include "server/command/statistics.h"
+#include "server/keyspace/keyspace.h"
+#include "server/keyspace/shard_guard.h"
+
+namespace synap {
+
+class Slowlog;
+class LatencyMonitor;
+class MonitorFeed;
+class CommandRunner;
+class Journal;
+class Dispatcher;
+
+// CLIENT PAUSE. Commands that it holds back wait; their clients try again when it ends.
+class PauseState {
+ public:
+  // Extends what is in force, never shortens it, as Redis. Times are unix ms.
+  void pause(StateBits* state, int64_t until_ms, bool writes_only);
+  void unpause(StateBits* state, ClientDirectory* clients);
+  // Called by the timer: ends a pause whose time is over.
+  void check(StateBits* state, ClientDirectory* clients, int64_t now_ms);
+  void postpone(uint64_t client_id);
+  int64_t until_ms() const { return until_ms_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<int64_t> until_ms_{0};
+  Mutex mutex_{LockRank::kServer};
+  std::vector<uint64_t> postponed_ GUARDED_BY(mutex_);
+};
+
+struct Server {
+  ConfigStore* config = nullptr;
+  const CommandTable* commands = nullptr;
+  Keyspace* keyspace = nullptr;
+  GuardRegistry* guards = nullptr;
+  ClientDirectory* clients = nullptr;
+  Statistics* statistics = nullptr;
+  StateBits* state = nullptr;
+  Slowlog* slowlog = nullptr;
+  LatencyMonitor* latency = nullptr;
+  MonitorFeed* monitor = nullptr;
+  Journal* journal = nullptr;
+  PauseState pause;
+
+  std::string run_id;            // 40 hex digits, new at every start
+  std::string executable;
+  std::string config_file;       // absolute path or empty
+  int64_t start_ms = 0;
+  int port = 0;
+  std::atomic<uint64_t> dirty{0};           // changes since the last snapshot
+  std::atomic<size_t> blocked_clients{0};
+  std::atomic<bool> active_expire{true};    // DEBUG SET-ACTIVE-EXPIRE
+  std::atomic<bool> cron_paused{false};     // DEBUG PAUSE-CRON
+  std::atomic<size_t> peak_memory_bytes{0};
+  std::atomic<bool> tracking{false};        // some client caches keys
+
+  // What a write gets while kStateDiskError is set. Set by persistence.
+  std::function<std::string()> disk_error;
+  // SHUTDOWN: begins an orderly end (any thread). Flags are ShutdownFlag bits. Returns an error text, or empty.
+  std::function<std::string(uint32_t flags)> begin_shutdown;
+
+  // A new client's user, and the protected-mode and ACL defaults.
+  std::function<void(Session&)> init_session;
+  // A client left: watches, subscriptions, monitor, tracking.
+  std::function<void(Session&, Dispatcher&, Reactor&)> end_session;
+
+  // Keyspace counters of all threads.
+  void add_keyspace_stats(KeyspaceStats* stats);
+  uint64_t sum_keyspace(std::atomic<uint64_t> KeyspaceStats::*member) const;
+  // CONFIG RESETSTAT: commands, traffic, errors and keyspace counters of all threads.
+  void reset_statistics();
+
+ private:
+  mutable Mutex mutex_{LockRank::kServer};
+  std::vector<KeyspaceStats*> keyspace_stats_ GUARDED_BY(mutex_);
+};
+
+}  // namespace synap

@@ -1,0 +1,50 @@
+#include "server/command/statistics.h"
+
+namespace synap {
+
+void ThreadStatistics::count_error(std::string_view code) {
+  errors.add();
+  LockGuard guard(mutex_);
+  const auto it = errors_by_code_.find(code);
+  if (it != errors_by_code_.end()) {
+    ++it->second;
+  } else if (errors_by_code_.size() < kErrorCodesMax) {
+    errors_by_code_.emplace(code, 1);
+  }
+}
+
+std::map<std::string, uint64_t, std::less<>> ThreadStatistics::errors_by_code() const {
+  LockGuard guard(mutex_);
+  return errors_by_code_;
+}
+
+void ThreadStatistics::reset() {
+  for (CommandStatistics& command : per_command) {
+    command.calls.reset();
+    command.nanoseconds.reset();
+    command.rejected.reset();
+    command.failed.reset();
+    command.latency->reset();
+  }
+  for (Counter* counter : {&commands, &connections, &rejected_connections, &net_in_bytes, &net_out_bytes, &errors,
+                           &output_limit_disconnections, &query_limit_disconnections, &evicted_clients,
+                           &slow_lane_commands, &parked_commands, &acl_denied_auth, &acl_denied_command,
+                           &acl_denied_key, &acl_denied_channel}) {
+    counter->reset();
+  }
+  LockGuard guard(mutex_);
+  errors_by_code_.clear();
+}
+
+ThreadStatistics* Statistics::add_thread() {
+  LockGuard guard(mutex_);
+  threads_.push_back(std::make_unique<ThreadStatistics>(commands_));
+  return threads_.back().get();
+}
+
+void Statistics::reset() {
+  LockGuard guard(mutex_);
+  for (const auto& thread : threads_) thread->reset();
+}
+
+}  // namespace synap

@@ -1,0 +1,105 @@
+// Statistics of commands and traffic. Each thread that runs commands owns one ThreadStatistics and writes it with
+// relaxed stores; INFO sums all of them. CONFIG RESETSTAT posts a reset to the owners' next look (generation).
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/base/sync.h"
+
+namespace synap {
+
+// A counter written by one thread and read by any.
+class Counter {
+ public:
+  void add(uint64_t n = 1) { value_.store(get() + n, std::memory_order_relaxed); }
+  uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+  void reset() { value_.store(0, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+// Durations in nanoseconds by power of two, four steps each: percentiles within 19 %.
+class LatencyHistogram {
+ public:
+  static constexpr size_t kBuckets = 160;  // up to 2^40 ns
+  void record(uint64_t ns) { counts_[bucket_of(ns)].add(); }
+  uint64_t count(size_t bucket) const { return counts_[bucket].get(); }
+  static size_t bucket_of(uint64_t ns) {
+    if (ns < 4) return static_cast<size_t>(ns);
+    const auto power = static_cast<size_t>(std::bit_width(ns)) - 1;
+    const size_t bucket = (power - 1) * 4 + ((ns >> (power - 2)) & 3);
+    return bucket < kBuckets ? bucket : kBuckets - 1;
+  }
+  // The largest duration a bucket holds.
+  static uint64_t upper_bound(size_t bucket) {
+    if (bucket < 4) return bucket;
+    const size_t power = bucket / 4 + 1;
+    return ((uint64_t{4} + bucket % 4 + 1) << (power - 2)) - 1;
+  }
+  void reset() {
+    for (Counter& counter : counts_) counter.reset();
+  }
+
+ private:
+  std::array<Counter, kBuckets> counts_;
+};
+
+struct CommandStatistics {
+  Counter calls, nanoseconds, rejected, failed;
+  std::unique_ptr<LatencyHistogram> latency = std::make_unique<LatencyHistogram>();
+};
+
+struct ThreadStatistics {
+  explicit ThreadStatistics(size_t rows) : per_command(rows) {}
+
+  std::vector<CommandStatistics> per_command;  // by CommandTable::index_of
+  Counter commands, connections, rejected_connections, net_in_bytes, net_out_bytes, errors;
+  Counter output_limit_disconnections, query_limit_disconnections, evicted_clients, slow_lane_commands, parked_commands;
+  Counter acl_denied_auth, acl_denied_command, acl_denied_key, acl_denied_channel;
+
+  // Errors by their code. Rare, so under a lock.
+  void count_error(std::string_view code);
+  std::map<std::string, uint64_t, std::less<>> errors_by_code() const;
+  void reset();
+
+ private:
+  static constexpr size_t kErrorCodesMax = 128;  // as Redis: scripts could invent codes without end
+  mutable Mutex mutex_{LockRank::kStatistics};
+  std::map<std::string, uint64_t, std::less<>> errors_by_code_ GUARDED_BY(mutex_);
+};
+
+// All threads' statistics.
+class Statistics {
+ public:
+  explicit Statistics(size_t commands) : commands_(commands) {}
+  ThreadStatistics* add_thread();
+  // visit(const ThreadStatistics&)
+  template <class Visit>
+  void for_each(Visit visit) const {
+    LockGuard guard(mutex_);
+    for (const auto& thread : threads_) visit(*thread);
+  }
+  template <class Member>
+  uint64_t sum(Member member) const {
+    uint64_t total = 0;
+    for_each([&](const ThreadStatistics& thread) { total += (thread.*member).get(); });
+    return total;
+  }
+  void reset();
+
+ private:
+  const size_t commands_;
+  mutable Mutex mutex_{LockRank::kServer};
+  std::vector<std::unique_ptr<ThreadStatistics>> threads_ GUARDED_BY(mutex_);
+};
+
+}  // namespace synap

@@ -1,0 +1,27 @@
+#include "server/command_list.h"
+
+#include <array>
+
+#include "datatypes/bitmap/bitmap_commands.h"
+#include "datatypes/geo/geo_commands.h"
+#include "datatypes/hash/hash_commands.h"
+#include "datatypes/hyperloglog/hyperloglog_commands.h"
+#include "datatypes/list/list_commands.h"
+#include "datatypes/set/set_commands.h"
+#include "datatypes/string/string_commands.h"
+#include "datatypes/zset/zset_commands.h"
+#include "server/admin/connection_commands.h"
+
+namespace synap {
+
+namespace {
+
+const std::array<CommandFamily, 1> kFamilies = {
+    kStringCommands,
+};
+
+}  // namespace
+
+std::span<const CommandFamily> command_families() { return kFamilies; }
+
+}  // namespace synap

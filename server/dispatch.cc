@@ -1,0 +1,606 @@
+#include "server/dispatch.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "persistence/journal.h"
+#include "protocol/errors.h"
+#include "server/admission.h"
+#include "server/base/clock.h"
+#include "server/base/number.h"
+#include "server/base/text.h"
+#include "server/command/acl.h"
+#include "server/command/latency_monitor.h"
+#include "server/command/monitor.h"
+#include "server/command/slowlog.h"
+#include "server/keyspace/type_ops.h"
+#include "server/worker_pool.h"
+
+namespace synap {
+
+namespace {
+
+// How often a command tries for its shards before it parks, and parks before it asks for the growing right.
+constexpr int kSpinsBeforeParking = 200;
+constexpr int kAttemptsBeforeGrowing = 4;
+// How much of an unknown command's arguments its error quotes.
+constexpr size_t kQuotedBytesMax = 128;
+
+// Reads share their shards, but for those that join a key's waiters (XREAD) or keep a result in the value (PFCOUNT).
+LockMode mode_of(const Command* command) {
+  const bool only_reads = command->has(kReadonly) && !command->has(kBlocking | kMayReplicate);
+  return only_reads ? LockMode::kShared : LockMode::kExclusive;
+}
+
+std::string unknown_command_error(const Args& args) {
+  std::string error = "ERR unknown command '" + std::string(args[0].substr(0, kQuotedBytesMax)) + "', with args beginning with: ";
+  std::string quoted;
+  for (size_t i = 1; i < args.size() && quoted.size() < kQuotedBytesMax; ++i) {
+    quoted += "'" + std::string(args[i].substr(0, kQuotedBytesMax - quoted.size())) + "' ";
+  }
+  return error + quoted;
+}
+
+std::string unknown_subcommand_error(const Args& args) {
+  return "ERR unknown subcommand '" + std::string(args[1].substr(0, kQuotedBytesMax)) + "'. Try " +
+         to_upper(args[0]) + " HELP.";
+}
+
+// A command blocked on keys. Whoever makes a key ready runs it, with a session of its own; the client is only told.
+struct BlockedCommand final : Waiter {
+  BlockedCommand(const Session& of, const Command* blocked_command, StoredArgs blocked_args)
+      : session(of.id()), command(blocked_command), args(std::move(blocked_args)) {
+    session.db = of.db;
+    session.resp = of.resp;
+    session.user = of.user;
+    session.shared = of.shared;
+  }
+  Session session;
+  const Command* command;
+  StoredArgs args;
+};
+
+// Work that waits for shards without a client: repeats itself until it got them.
+struct ShardTask final : LockWaiter {
+  ShardTask(Dispatcher* d, Reactor* r, ShardMask m, Dispatcher::GuardedWork w)
+      : dispatcher(d), reactor(r), mask(m), work(std::move(w)) {}
+  void wake() override {
+    reactor->post([this] {
+      dispatcher->with_shards(*reactor, mask, std::move(work));
+      delete this;
+    });
+  }
+  Dispatcher* dispatcher;
+  Reactor* reactor;
+  ShardMask mask;
+  Dispatcher::GuardedWork work;
+};
+
+}  // namespace
+
+Dispatcher::Dispatcher(const Parts& parts, ThreadStatistics* statistics)
+    : server_(*parts.server), workers_(parts.workers), statistics_(statistics) {
+  environment_.server = parts.server;
+  environment_.keyspace = parts.server->keyspace;
+  environment_.observer = parts.observer;
+  environment_.stats = &keyspace_stats_;
+  environment_.runner = this;
+  server_.add_keyspace_stats(&keyspace_stats_);
+  begin_turn();
+}
+
+void Dispatcher::begin_turn() {
+  const Config& config = server_.config->current();
+  environment_.config = &config;
+  environment_.now_ms = wall_clock_ms();
+  environment_.journaling = server_.journal->active();
+  environment_.tracking = server_.tracking.load(std::memory_order_relaxed);
+  environment_.replica = server_.state->has(kStateReplica);
+  AccessClock& clock = environment_.access_clock;
+  clock.set_time(environment_.now_ms);
+  clock.lfu = config.maxmemory_policy == MaxmemoryPolicy::kAllkeysLfu ||
+              config.maxmemory_policy == MaxmemoryPolicy::kVolatileLfu;
+  clock.lfu_log_factor = static_cast<int>(config.lfu_log_factor);
+  clock.lfu_decay_minutes = static_cast<int>(config.lfu_decay_time);
+}
+
+// --- Finding the command and its keys.
+
+const Command* Dispatcher::look_up(const Args& args) {
+  const std::string_view name = args[0];
+  for (const Memo& memo : memo_) {
+    if (memo.size == name.size() && std::memcmp(memo.name, name.data(), name.size()) == 0 && memo.size != 0) {
+      return memo.command;
+    }
+  }
+  const Command* command = server_.commands->find_call(args.span());
+  if (command != nullptr && command->subcommands.empty() && command->full_name.empty() && name.size() <= sizeof(Memo::name)) {
+    Memo& memo = memo_[next_memo_++ % memo_.size()];
+    std::memcpy(memo.name, name.data(), name.size());
+    memo.size = static_cast<uint8_t>(name.size());
+    memo.command = command;
+  }
+  return command;
+}
+
+void Dispatcher::hash_keys(const Command* command, const Args& args, KeyHashes* keys) {
+  const KeySpec& first = command->key_specs[0];
+  const bool simple = command->keys == nullptr && first.begin == KeySpec::Begin::kIndex &&
+                      first.find == KeySpec::Find::kRange && first.limit == 0 &&
+                      command->key_specs[1].begin == KeySpec::Begin::kNone;
+  if (simple) {
+    const auto begin = static_cast<size_t>(first.index);
+    const size_t end = first.last >= 0 ? std::min(begin + static_cast<size_t>(first.last) + 1, args.size())
+                                       : args.size() - static_cast<size_t>(-first.last) + 1;
+    for (size_t i = begin; i < end; i += static_cast<size_t>(first.step)) keys->add(args[i], hash_bytes(args[i]));
+    return;
+  }
+  if (command->keys == nullptr && first.begin == KeySpec::Begin::kNone) return;
+  key_refs_.clear();
+  find_keys(*command, args.span(), &key_refs_);
+  for (const KeyRef& key : key_refs_) keys->add(args[key.position], hash_bytes(args[key.position]));
+}
+
+ShardMask Dispatcher::session_mask(const Session& session, const Command* command) const {
+  ShardMask mask = 0;
+  if (command->has(kUsesWatched | kRunsQueue)) {
+    for (const WatchedKey& watched : session.watched) mask |= shard_bit(hash_bytes(watched.key));
+  }
+  if (!command->has(kRunsQueue)) return mask;
+  std::vector<KeyRef> refs;
+  for (const QueuedCommand& queued : session.queued) {
+    if (queued.command->has(kAllShards | kSelfGuarded | kGrowingGuard)) return kAllShardsMask;
+    refs.clear();
+    const Args args = const_cast<QueuedCommand&>(queued).args.args();
+    find_keys(*queued.command, args.span(), &refs);
+    for (const KeyRef& key : refs) mask |= shard_bit(hash_bytes(args[key.position]));
+  }
+  return mask;
+}
+
+void Dispatcher::prefetch(const CommandBatch& batch, int db) {
+  // Two passes: all bucket lines first, then the entries that the buckets name, so that the misses overlap.
+  constexpr size_t kAhead = 64;
+  std::array<uint64_t, kAhead> hashes;
+  size_t count = 0;
+  for (size_t i = 0; i < std::min(batch.size(), kAhead); ++i) {
+    const Args args = batch[i];
+    if (args.size() < 2) continue;
+    const uint64_t hash = hash_bytes(args[1]);
+    environment_.keyspace->slice(db, hash).table.prefetch_bucket(hash);
+    hashes[count++] = hash;
+  }
+  for (size_t i = 0; i < count; ++i) environment_.keyspace->slice(db, hashes[i]).table.prefetch_item(hashes[i]);
+}
+
+// --- Admission.
+
+void Dispatcher::reject(Caller& caller, const Command* command, std::string_view error) {
+  Session& session = caller.session();
+  if (session.has(kSessionMulti)) session.set(kSessionDirtyExec);
+  caller.reply().error(error);
+  statistics_->count_error(caller.reply().last_error_code());
+  caller.reply().clear_error();
+  if (command != nullptr) statistics_->per_command[server_.commands->index_of(command)].rejected.add();
+}
+
+bool Dispatcher::check_call(Caller& caller, const Command* command, const Args& args) {
+  Session& session = caller.session();
+  if (command == nullptr) {
+    reject(caller, nullptr, unknown_command_error(args));
+    return false;
+  }
+  if (!command->subcommands.empty() && args.size() >= 2) {
+    reject(caller, nullptr, unknown_subcommand_error(args));
+    return false;
+  }
+  const auto argc = static_cast<int>(args.size());
+  if (command->handler == nullptr || (command->arity > 0 ? argc != command->arity : argc < -command->arity)) {
+    reject(caller, command,
+           std::string(kArityErrorBegin) + std::string(command->display_name()) + std::string(kArityErrorEnd));
+    return false;
+  }
+  if (session.user == nullptr && !command->has(kNoAuth)) {
+    reject(caller, command, kNoAuthError);
+    return false;
+  }
+  if (session.user != nullptr && !session.user->unrestricted()) {
+    const std::string denied = acl_check(server_, session, *command, args.span());
+    if (!denied.empty()) {
+      reject(caller, command, denied);
+      return false;
+    }
+  }
+  if (session.resp == 2 && session.has(kSessionPubsub) && !command->has(kPubsubInResp2)) {
+    reject(caller, command,
+           "ERR Can't execute '" + std::string(command->display_name()) +
+               "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context");
+    return false;
+  }
+  return true;
+}
+
+bool Dispatcher::queue_in_multi(Caller& caller, const Command* command, const Args& args) {
+  Session& session = caller.session();
+  if (!session.has(kSessionMulti) || command->has(kRunsInMulti)) return false;
+  if (command->has(kNoMulti)) {
+    reject(caller, command, kNotInTransactionError);
+    return true;
+  }
+  session.queued.push_back(QueuedCommand{command, StoredArgs(args)});
+  session.queued_bytes += session.queued.back().args.memory_bytes();
+  session.shared->multi_commands.store(static_cast<int32_t>(session.queued.size()), std::memory_order_relaxed);
+  session.shared->multi_bytes.store(session.queued_bytes, std::memory_order_relaxed);
+  caller.reply().queued();
+  return true;
+}
+
+Outcome Dispatcher::dispatch(Caller& caller, const Args& args) {
+  const Command* command = look_up(args);
+  if (!check_call(caller, command, args)) return Outcome::kDone;
+  const uint32_t hit = server_.state->get() & forbidding_states(command->flags);
+  if (hit != 0) [[unlikely]] {
+    std::string error;
+    switch (examine(server_, caller.session(), *command, hit, &error)) {
+      case Admission::kReject:
+        reject(caller, command, error);
+        return Outcome::kDone;
+      case Admission::kPostpone:
+        if (caller.session().has(kSessionMulti) && !command->has(kRunsInMulti)) break;
+        suspend(caller, command, args, false);
+        server_.pause.postpone(caller.session().id());
+        return Outcome::kSuspended;
+      case Admission::kRun:
+        break;
+    }
+  }
+  if (caller.session().has(kSessionMulti) && queue_in_multi(caller, command, args)) return Outcome::kDone;
+  return start(caller, command, args, false);
+}
+
+Outcome Dispatcher::retry(Caller& caller) {
+  Caller::Suspended& suspended = caller.suspended;
+  const Args args = suspended.args.args();
+  const uint32_t hit = server_.state->get() & forbidding_states(suspended.command->flags);
+  std::string error;
+  if (hit != 0 && !suspended.guard.held() &&
+      examine(server_, caller.session(), *suspended.command, hit, &error) == Admission::kPostpone) {
+    server_.pause.postpone(caller.session().id());
+    return Outcome::kSuspended;
+  }
+  return start(caller, suspended.command, args, true);
+}
+
+void Dispatcher::suspend(Caller& caller, const Command* command, const Args& args, bool resumed) {
+  if (resumed) return;  // its arguments are stored already
+  caller.suspended.command = command;
+  caller.suspended.args = StoredArgs(args);
+  caller.suspended.attempts = 0;
+}
+
+// --- The guard.
+
+Outcome Dispatcher::start(Caller& caller, const Command* command, const Args& args, bool resumed) {
+  KeyHashes keys;
+  ShardGuard guard;
+  if (command->has(kSelfGuarded) && *workers_ != nullptr && command->cost != nullptr &&
+      server_.keyspace->key_count(caller.session().db) > kSlowLaneCost) {
+    move_to_slow_lane(caller, command, args, &guard, resumed);
+    return Outcome::kSuspended;
+  }
+  hash_keys(command, args, &keys);
+  if (command->has(kAllShards | kSelfGuarded)) keys.add_mask(kAllShardsMask);
+  if (command->has(kUsesWatched | kRunsQueue)) keys.add_mask(session_mask(caller.session(), command));
+  const bool growing = command->has(kGrowingGuard) || (command->has(kAllShards) && mode_of(command) == LockMode::kExclusive);
+  if (keys.mask() != 0 || growing) {
+    if (resumed) guard = std::move(caller.suspended.guard);
+    if (!acquire(caller, keys.mask(), mode_of(command), growing, &guard)) {
+      suspend(caller, command, args, resumed);
+      caller.suspended.guard = std::move(guard);
+      return Outcome::kSuspended;
+    }
+  }
+  return run_guarded(caller, command, args, keys, &guard, resumed);
+}
+
+// False: the caller waits in some lock's queue and will be woken; the guard keeps what a growing one has.
+bool Dispatcher::acquire(Caller& caller, ShardMask mask, LockMode mode, bool growing, ShardGuard* guard) {
+  Keyspace* keyspace = server_.keyspace;
+  GuardRegistry* registry = server_.guards;
+  Caller::Suspended& suspended = caller.suspended;
+  if (registry->alone() && !guard->held()) {
+    guard->try_take(keyspace, registry, mask, mode);
+    return true;
+  }
+  if (!guard->growing() && !growing && suspended.attempts < kAttemptsBeforeGrowing) {
+    int missed = -1;
+    for (int spin = 0; spin < kSpinsBeforeParking; ++spin) {
+      missed = guard->try_take(keyspace, registry, mask, mode);
+      if (missed < 0) {
+        suspended.attempts = 0;
+        return true;
+      }
+      __builtin_ia32_pause();
+    }
+    ++suspended.attempts;
+    statistics_->parked_commands.add();
+    if (keyspace->shard(static_cast<size_t>(missed)).lock.wait(&caller, mode, false)) return false;
+    return acquire(caller, mask, mode, growing, guard);
+  }
+  if (!guard->growing()) {
+    if (!registry->try_take_growing(&caller)) return false;
+    guard->begin_growing(keyspace, registry, mode);
+  }
+  for (;;) {
+    const int missed = guard->try_grow(mask);
+    if (missed < 0) break;
+    if (keyspace->shard(static_cast<size_t>(missed)).lock.wait(&caller, mode, true)) {
+      if (!std::exchange(suspended.counted_hand_over, true)) registry->hand_over();
+      return false;
+    }
+  }
+  if (std::exchange(suspended.counted_hand_over, false)) registry->take_back();
+  suspended.attempts = 0;
+  return true;
+}
+
+void Dispatcher::move_to_slow_lane(Caller& caller, const Command* command, const Args& args, ShardGuard* guard,
+                                   bool resumed) {
+  suspend(caller, command, args, resumed);
+  server_.guards->hand_over();
+  if (guard->held()) guard->make_physical();
+  caller.suspended.guard = std::move(*guard);
+  statistics_->slow_lane_commands.add();
+  (*workers_)->submit([&caller](Dispatcher& worker) { worker.run_on_worker(caller); });
+}
+
+// On a worker: the caller's reactor does not touch it until the completion is posted.
+void Dispatcher::run_on_worker(Caller& caller) {
+  begin_turn();
+  Caller::Suspended& suspended = caller.suspended;
+  ShardGuard guard = std::move(suspended.guard);
+  const Args args = suspended.args.args();
+  KeyHashes keys;
+  hash_keys(suspended.command, args, &keys);
+  Reply reply(&suspended.output, caller.session().resp);
+  Context ctx;
+  fill(&ctx, suspended.command, args, &caller.session(), &reply);
+  ctx.key_hashes_ = keys.span();
+  ctx.guard_ = guard.held() ? &guard : nullptr;
+  call(&ctx);
+  finish(&ctx, &guard);
+  caller.reactor().post([&caller] {
+    caller.dispatcher().server_.guards->take_back();
+    caller.reply().buffer().append_all(std::move(caller.suspended.output));
+    caller.resume();
+  });
+}
+
+Outcome Dispatcher::run_guarded(Caller& caller, const Command* command, const Args& args, const KeyHashes& keys,
+                                ShardGuard* guard, bool resumed) {
+  Context ctx;
+  fill(&ctx, command, args, &caller.session(), &caller.reply());
+  ctx.key_hashes_ = keys.span();
+  ctx.guard_ = guard;
+  ctx.may_block_ = !caller.session().has(kSessionDenyBlocking);
+  if (command->cost != nullptr && *workers_ != nullptr && command->cost(ctx) > kSlowLaneCost) {
+    move_to_slow_lane(caller, command, args, guard, resumed);
+    return Outcome::kSuspended;
+  }
+  call(&ctx);
+  const bool blocked = ctx.block_request_.has_value() && block(caller, &ctx);
+  finish(&ctx, guard);
+  return blocked ? Outcome::kSuspended : Outcome::kDone;
+}
+
+// --- Running.
+
+void Dispatcher::fill(Context* ctx, const Command* command, const Args& args, Session* session, Reply* reply) {
+  ctx->environment_ = &environment_;
+  ctx->command_ = command;
+  ctx->args_ = args;
+  ctx->session_ = session;
+  ctx->reply_ = reply;
+  ctx->effects_ = environment_.journaling ? &effects_ : nullptr;
+}
+
+// Runs the handler, counts, and gathers its effects.
+void Dispatcher::call(Context* ctx) {
+  if (server_.monitor->active() && !ctx->command_->has(kSkipMonitor)) {
+    server_.monitor->feed(*ctx);
+  }
+  const uint64_t begin = cycles_now();
+  ctx->command_->handler(*ctx);
+  const uint64_t ns = clock_.nanoseconds(cycles_now() - begin);
+  CommandStatistics& counters = statistics_->per_command[server_.commands->index_of(ctx->command_)];
+  statistics_->commands.add();
+  if (!ctx->block_request_.has_value() || ctx->serving_) {
+    counters.calls.add();
+    counters.nanoseconds.add(ns);
+    if (environment_.config->latency_tracking) counters.latency->record(ns);
+  }
+  if (ctx->reply_->error_replied()) [[unlikely]] {
+    counters.failed.add();
+    statistics_->count_error(ctx->reply_->last_error_code());
+    ctx->reply_->clear_error();
+  }
+  const int64_t slow_us = environment_.config->slowlog_log_slower_than;
+  if (slow_us >= 0 && ns / 1000 >= static_cast<uint64_t>(slow_us) && !ctx->command_->has(kSkipSlowlog)) [[unlikely]] {
+    server_.slowlog->add(*ctx, static_cast<int64_t>(ns / 1000));
+  }
+  const int64_t latency_ms = environment_.config->latency_monitor_threshold;
+  if (latency_ms > 0 && ns / 1000000 >= static_cast<uint64_t>(latency_ms)) [[unlikely]] {
+    server_.latency->add(ctx->command_->has(kFast) ? "fast-command" : "command", static_cast<int64_t>(ns / 1000000));
+  }
+  settle_effects(ctx);
+}
+
+void Dispatcher::settle_effects(Context* ctx) {
+  if (ctx->effects_ == nullptr || ctx->effect_replaced_) return;
+  if (ctx->dirty_ > 0 || ctx->effect_forced_) ctx->effects_->append(ctx->session_->db, ctx->args_.span());
+}
+
+// After the handler, still on the same thread: journal, waiters, release, keys that reads found expired.
+void Dispatcher::finish(Context* ctx, ShardGuard* guard) {
+  if (ctx->dirty_ > 0) server_.dirty.fetch_add(ctx->dirty_, std::memory_order_relaxed);
+  journal_effects();
+  if (guard->held()) {
+    if (guard->mode() == LockMode::kExclusive) serve_ready(guard);
+    guard->release();
+  }
+  if (!ctx->expired_seen_.empty()) [[unlikely]] delete_seen_expired(ctx->session_->db, ctx->expired_seen_);
+}
+
+void Dispatcher::run_inner(Context& outer, const Command* command, const Args& args, Reply* reply) {
+  KeyHashes keys;
+  hash_keys(command, args, &keys);
+  Context ctx;
+  fill(&ctx, command, args, outer.session_, reply);
+  ctx.key_hashes_ = keys.span();
+  ctx.guard_ = outer.guard_;
+  ctx.effects_ = outer.effects_;
+  ctx.inner_ = true;
+  call(&ctx);
+  outer.dirty_ += ctx.dirty_;
+  outer.effect_replaced_ = true;
+  outer.expired_seen_.insert(outer.expired_seen_.end(), ctx.expired_seen_.begin(), ctx.expired_seen_.end());
+}
+
+// --- Blocking.
+
+bool Dispatcher::block(Caller& caller, Context* ctx) {
+  BlockRequest& request = *ctx->block_request_;
+  StoredArgs args(ctx->args_);
+  if (!ctx->pinned_arguments_.empty()) {
+    std::vector<std::string_view> views(ctx->args_.begin(), ctx->args_.end());
+    for (const auto& [index, value] : ctx->pinned_arguments_) views[index] = value;
+    args = StoredArgs(Args(views));
+  }
+  auto waiter = std::make_shared<BlockedCommand>(caller.session(), ctx->command_, std::move(args));
+  waiter->db = caller.session().db;
+  waiter->type = request.type;
+  waiter->wake_on_delete = request.wake_on_delete;
+  for (const std::string_view key : request.keys) {
+    const std::string name(key);
+    if (std::find(waiter->keys.begin(), waiter->keys.end(), name) != waiter->keys.end()) continue;
+    server_.keyspace->shard_of(hash_bytes(key)).waiters.add(waiter->db, key, waiter);
+    waiter->keys.push_back(name);
+  }
+  caller.wait_blocked(waiter, request.timeout_ms, request.null_array_on_timeout);
+  return true;
+}
+
+void Dispatcher::serve_ready(ShardGuard* guard) {
+  if (serving_) return;
+  serving_ = true;
+  for (bool again = true; again;) {
+    again = false;
+    for (ShardMask rest = guard->mask(); rest != 0; rest &= rest - 1) {
+      Shard& shard = server_.keyspace->shard(static_cast<size_t>(std::countr_zero(rest)));
+      if (!shard.waiters.has_ready()) continue;
+      for (const WaiterTable::ReadyKey& ready : shard.waiters.take_ready()) {
+        serve_key(guard, ready, shard);
+        again = true;
+      }
+    }
+  }
+  serving_ = false;
+}
+
+void Dispatcher::serve_key(ShardGuard* guard, const WaiterTable::ReadyKey& ready, Shard& shard) {
+  const uint64_t hash = hash_bytes(ready.key);
+  for (const std::shared_ptr<Waiter>& waiter : shard.waiters.waiting(ready.db, ready.key)) {
+    const Entry* entry = shard.dbs[static_cast<size_t>(ready.db)].find(hash, ready.key);
+    const bool right_type = entry != nullptr && entry->type() == waiter->type;
+    if (!right_type && !waiter->wake_on_delete) continue;
+    if (!waiter->claim()) continue;
+    serve_waiter(guard, waiter);
+  }
+}
+
+bool Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& waiter) {
+  auto& blocked = static_cast<BlockedCommand&>(*waiter);
+  const Args args = blocked.args.args();
+  KeyHashes keys;
+  hash_keys(blocked.command, args, &keys);
+  if (!guard->covers(keys.mask(), !blocked.command->has(kReadonly))) {
+    // Its other keys lie in shards that are not held: it is run again under its own guard, by its own reactor.
+    waiter->unclaim();
+    const uint64_t id = blocked.session.id();
+    server_.clients->post(id, [waiter](ClientPort& port) { port.retry_blocked(waiter); });
+    return false;
+  }
+  OutputBuffer output;
+  Reply reply(&output, blocked.session.resp);
+  Context ctx;
+  fill(&ctx, blocked.command, args, &blocked.session, &reply);
+  ctx.key_hashes_ = keys.span();
+  ctx.guard_ = guard;
+  ctx.serving_ = true;
+  ctx.may_block_ = true;
+  call(&ctx);
+  if (ctx.block_request_.has_value()) {
+    waiter->unclaim();
+    return false;
+  }
+  if (ctx.dirty_ > 0) server_.dirty.fetch_add(ctx.dirty_, std::memory_order_relaxed);
+  journal_effects();
+  for (const std::string& key : waiter->keys) {
+    const uint64_t hash = hash_bytes(key);
+    if (guard->covers(shard_bit(hash), true)) {
+      server_.keyspace->shard_of(hash).waiters.remove(waiter->db, key, waiter.get());
+    }
+  }
+  auto shared_output = std::make_shared<OutputBuffer>(std::move(output));
+  server_.clients->post(blocked.session.id(), [shared_output](ClientPort& port) {
+    port.complete_blocked(std::move(*shared_output));
+  });
+  return true;
+}
+
+void Dispatcher::retry_waiter(Reactor& reactor, const std::shared_ptr<Waiter>& waiter) {
+  auto& blocked = static_cast<BlockedCommand&>(*waiter);
+  KeyHashes keys;
+  hash_keys(blocked.command, blocked.args.args(), &keys);
+  with_shards(reactor, keys.mask(), [this, waiter](ShardGuard* guard) {
+    if (!waiter->claim()) return;
+    serve_waiter(guard, waiter);
+    serve_ready(guard);
+  });
+}
+
+void Dispatcher::forget_waiter(Reactor& reactor, const std::shared_ptr<Waiter>& waiter) {
+  ShardMask mask = 0;
+  for (const std::string& key : waiter->keys) mask |= shard_bit(hash_bytes(key));
+  with_shards(reactor, mask, [this, waiter](ShardGuard*) {
+    for (const std::string& key : waiter->keys) {
+      server_.keyspace->shard_of(hash_bytes(key)).waiters.remove(waiter->db, key, waiter.get());
+    }
+  });
+}
+
+void Dispatcher::with_shards(Reactor& reactor, ShardMask mask, GuardedWork work) {
+  ShardGuard guard;
+  for (;;) {
+    const int missed = guard.try_take(server_.keyspace, server_.guards, mask, LockMode::kExclusive);
+    if (missed < 0) break;
+    auto task = std::make_unique<ShardTask>(this, &reactor, mask, std::move(work));
+    if (server_.keyspace->shard(static_cast<size_t>(missed)).lock.wait(task.get(), LockMode::kExclusive, false)) {
+      static_cast<void>(task.release());  // deletes itself after it was woken
+      return;
+    }
+    work = std::move(task->work);
+  }
+  work(&guard);
+  journal_effects();
+  guard.release();
+}
+
+void Dispatcher::journal_effects() {
+  if (effects_.count == 0) return;
+  server_.journal->append(effects_.resp, effects_.count, effects_.first_db, effects_.db);
+  effects_.clear();
+}
+
+}  // namespace synap

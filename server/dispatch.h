@@ -1,0 +1,172 @@
+// Dispatcher: the one pipeline every command takes: look up → arity → admission → queue if MULTI → guard → handler →
+// effects → waiters → release → statistics. One object per thread that runs commands (reactors and slow-lane workers);
+// it owns no data, only scratch space. A command that must wait (for a shard, a worker, a key) suspends its Caller, which
+// is resumed on its reactor.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "protocol/args.h"
+#include "protocol/reply.h"
+#include "server/base/cycle_clock.h"
+#include "server/command/context.h"
+#include "server/command/runner.h"
+#include "server/command/server_api.h"
+#include "server/keyspace/shard_guard.h"
+#include "server/keyspace/waiters.h"
+
+namespace synap {
+
+class WorkerPool;
+class Dispatcher;
+
+// Hashes of a call's declared keys; most calls have few.
+class KeyHashes {
+ public:
+  void add(std::string_view key, uint64_t hash) {
+    const KeyHash entry{key.data(), hash};
+    if (count_ < kInline) {
+      inline_[count_] = entry;
+    } else {
+      if (count_ == kInline) more_.assign(inline_.begin(), inline_.end());
+      more_.push_back(entry);
+    }
+    ++count_;
+    mask_ |= shard_bit(hash);
+  }
+  std::span<const KeyHash> span() const { return {count_ <= kInline ? inline_.data() : more_.data(), count_}; }
+  ShardMask mask() const { return mask_; }
+  void add_mask(ShardMask mask) { mask_ |= mask; }
+
+ private:
+  static constexpr size_t kInline = 6;
+  std::array<KeyHash, kInline> inline_;
+  std::vector<KeyHash> more_;
+  size_t count_ = 0;
+  ShardMask mask_ = 0;
+};
+
+// Where a command comes from: a client's connection. All calls on its reactor's thread.
+class Caller : public LockWaiter {
+ public:
+  virtual Session& session() = 0;
+  virtual Reply& reply() = 0;
+  virtual Dispatcher& dispatcher() = 0;
+  virtual Reactor& reactor() = 0;
+  // The suspended command is done, its reply is in reply()'s buffer: go on with the next.
+  virtual void resume() = 0;
+  // The connection ended meanwhile: the command still runs to its end, its reply goes nowhere.
+  virtual bool gone() const = 0;
+  // The command waits for keys; the client must arrange the time-out (0: none) and its null.
+  virtual void wait_blocked(std::shared_ptr<Waiter> waiter, int64_t timeout_ms, bool null_array) = 0;
+
+  // The command that is suspended.
+  struct Suspended {
+    const Command* command = nullptr;
+    StoredArgs args;
+    ShardGuard guard;
+    OutputBuffer output;  // what a worker writes
+    int attempts = 0;
+    bool wants_growing = false;
+    bool counted_hand_over = false;
+  };
+  Suspended suspended;
+
+ protected:
+  ~Caller() = default;
+};
+
+enum class Outcome { kDone, kSuspended };
+
+class Dispatcher final : public CommandRunner {
+ public:
+  struct Parts {
+    Server* server;
+    KeyspaceObserver* observer;
+    WorkerPool* const* workers;  // set after the dispatchers exist; null in workers
+  };
+  Dispatcher(const Parts& parts, ThreadStatistics* statistics);
+
+  // At the top of every loop turn: time, configuration, what is journaled.
+  void begin_turn();
+  const Environment& environment() const { return environment_; }
+  KeyspaceStats& keyspace_stats() { return keyspace_stats_; }
+  ThreadStatistics& statistics() { return *statistics_; }
+
+  // Fetches the table lines of a batch's keys, so that the commands find them in cache.
+  void prefetch(const CommandBatch& batch, int db);
+
+  // Runs one command of a client.
+  Outcome dispatch(Caller& caller, const Args& args);
+  // Goes on with a suspended one (it was woken, or a pause ended).
+  Outcome retry(Caller& caller);
+
+  void run_inner(Context& outer, const Command* command, const Args& args, Reply* reply) override;
+
+  // Runs `work` on this reactor's thread under exclusive locks of the mask, as soon as they can be had: mostly at once.
+  using GuardedWork = std::function<void(ShardGuard* guard)>;
+  void with_shards(Reactor& reactor, ShardMask mask, GuardedWork work);
+
+  // A blocked client's time is up, or it was unblocked or left: takes it off its keys.
+  void forget_waiter(Reactor& reactor, const std::shared_ptr<Waiter>& waiter);
+  // A key of a blocked client became ready, but not all its shards were at hand.
+  void retry_waiter(Reactor& reactor, const std::shared_ptr<Waiter>& waiter);
+  // One slice of active expiry on this reactor's share of the shards; `budget_us` bounds it.
+  void expire_cycle(size_t reactor, size_t reactors, int64_t budget_us);
+
+ private:
+  struct Memo {
+    char name[16] = {};
+    uint8_t size = 0;
+    const Command* command = nullptr;
+  };
+
+  const Command* look_up(const Args& args);
+  bool check_call(Caller& caller, const Command* command, const Args& args);
+  void reject(Caller& caller, const Command* command, std::string_view error);
+  bool queue_in_multi(Caller& caller, const Command* command, const Args& args);
+  void hash_keys(const Command* command, const Args& args, KeyHashes* keys);
+  ShardMask session_mask(const Session& session, const Command* command) const;
+
+  Outcome start(Caller& caller, const Command* command, const Args& args, bool resumed);
+  bool acquire(Caller& caller, ShardMask mask, LockMode mode, bool growing, ShardGuard* guard);
+  Outcome run_guarded(Caller& caller, const Command* command, const Args& args, const KeyHashes& keys, ShardGuard* guard,
+                      bool resumed);
+  void move_to_slow_lane(Caller& caller, const Command* command, const Args& args, ShardGuard* guard, bool resumed);
+  void run_on_worker(Caller& caller);
+  void suspend(Caller& caller, const Command* command, const Args& args, bool resumed);
+
+  void fill(Context* ctx, const Command* command, const Args& args, Session* session, Reply* reply);
+  void call(Context* ctx);
+  void settle_effects(Context* ctx);
+  void finish(Context* ctx, ShardGuard* guard);
+  bool block(Caller& caller, Context* ctx);
+  void serve_ready(ShardGuard* guard);
+  void serve_key(ShardGuard* guard, const WaiterTable::ReadyKey& ready, Shard& shard);
+  bool serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& waiter);
+  void delete_seen_expired(int db, std::span<const std::string> keys);
+  void expire_database(Shard& shard, size_t index, int db, int64_t deadline_us);
+  void expire_key(DbSlice& slice, int db, Entry* entry);
+  void expire_fields(DbSlice& slice, int db);
+  void journal_effects();
+
+  Server& server_;
+  WorkerPool* const* const workers_;
+  ThreadStatistics* const statistics_;
+  const CycleClock clock_;
+  KeyspaceStats keyspace_stats_;
+  Environment environment_;
+  EffectBuffer effects_;
+  std::array<Memo, 4> memo_;
+  size_t next_memo_ = 0;
+  std::vector<KeyRef> key_refs_;
+  bool serving_ = false;
+  size_t next_expiry_shard_ = 0;
+};
+
+}  // namespace synap

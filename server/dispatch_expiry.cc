@@ -1,0 +1,142 @@
+// Active expiry: each reactor samples its share of the shards by timer, a slice at a time. Keys that are due are found by
+// walking the table's marks (entries with an expiry), so keys without one cost a look at their bucket and nothing more.
+// A shard that somebody holds is left for the next round.
+
+#include <algorithm>
+
+#include "datatypes/hash/hash.h"
+#include "server/base/clock.h"
+#include "server/dispatch.h"
+#include "server/keyspace/type_ops.h"
+
+namespace synap {
+
+namespace {
+
+// As Redis: keys looked at before the share of due ones is judged, and the share that is tolerated, in percent, at
+// active-expire-effort 1.
+constexpr size_t kKeysPerLoop = 20;
+constexpr size_t kAcceptableStalePercent = 10;
+constexpr size_t kBucketsPerLoop = 400;
+constexpr size_t kFieldsPerHash = 1000;
+
+}  // namespace
+
+void Dispatcher::expire_cycle(size_t reactor, size_t reactors, int64_t budget_us) {
+  if (!server_.active_expire.load(std::memory_order_relaxed) || environment_.replica) return;
+  const int64_t deadline_us = monotonic_us() + budget_us;
+  const size_t mine = (kShards - reactor + reactors - 1) / reactors;
+  for (size_t i = 0; i < mine && monotonic_us() < deadline_us; ++i) {
+    const size_t index = reactor + (next_expiry_shard_++ % mine) * reactors;
+    ShardGuard guard;
+    if (guard.try_take(server_.keyspace, server_.guards, ShardMask{1} << index, LockMode::kExclusive) >= 0) continue;
+    Shard& shard = server_.keyspace->shard(index);
+    for (int db = 0; db < server_.keyspace->databases(); ++db) {
+      DbSlice& slice = shard.dbs[static_cast<size_t>(db)];
+      if (slice.expiring != 0) expire_database(shard, index, db, deadline_us);
+      if (!slice.field_expiring.empty()) expire_fields(slice, db);
+    }
+    journal_effects();
+    serve_ready(&guard);
+    guard.release();
+  }
+}
+
+void Dispatcher::expire_database(Shard& shard, size_t, int db, int64_t deadline_us) {
+  DbSlice& slice = shard.dbs[static_cast<size_t>(db)];
+  const auto effort = static_cast<size_t>(environment_.config->active_expire_effort - 1);
+  const size_t keys_per_loop = kKeysPerLoop + kKeysPerLoop / 4 * effort;
+  const size_t acceptable = kAcceptableStalePercent - std::min<size_t>(effort, kAcceptableStalePercent - 1);
+  std::vector<Entry*> due;
+  for (bool again = true; again && slice.expiring != 0 && monotonic_us() < deadline_us;) {
+    size_t sampled = 0;
+    due.clear();
+    for (size_t bucket = 0; bucket < kBucketsPerLoop && sampled < keys_per_loop; ++bucket) {
+      slice.expire_cursor = slice.table.sample_marked(slice.expire_cursor, [&](Entry* entry) {
+        ++sampled;
+        if (entry->expired(environment_.now_ms)) due.push_back(entry);
+      });
+      if (slice.expire_cursor == 0) break;  // once around
+    }
+    for (Entry* entry : due) expire_key(slice, db, entry);
+    slice.expired_stale_share =
+        sampled == 0 ? 0 : static_cast<double>(due.size()) / static_cast<double>(sampled);
+    again = sampled != 0 && due.size() * 100 > sampled * acceptable;
+  }
+}
+
+void Dispatcher::expire_key(DbSlice& slice, int db, Entry* entry) {
+  const std::string_view key = entry->key();
+  const uint64_t hash = hash_bytes(key);
+  slice.take(hash, key);
+  Shard& shard = server_.keyspace->shard_of(hash);
+  keyspace_stats_.count(keyspace_stats_.expired);
+  if (environment_.journaling) {
+    const std::string_view deletion[] = {environment_.config->lazyfree_lazy_expire ? "UNLINK" : "DEL", key};
+    effects_.append(db, deletion);
+    journal_effects();  // each deletion stands for itself
+  }
+  server_.dirty.fetch_add(1, std::memory_order_relaxed);
+  if ((environment_.config->notify_keyspace_events & kEventExpired) != 0) {
+    environment_.observer->keyspace_event(db, kEventExpired, "expired", key);
+  }
+  shard.watches.touch(db, key);
+  if (!shard.waiters.empty()) shard.waiters.key_changed(db, key, true);
+  if (environment_.tracking) environment_.observer->key_changed(db, key, nullptr);
+  dispose_entry(entry, environment_.config->lazyfree_lazy_expire);
+}
+
+// Fields whose time has come, a bounded number per hash and round.
+void Dispatcher::expire_fields(DbSlice& slice, int db) {
+  std::vector<std::string> done;
+  const std::vector<std::string> names(slice.field_expiring.begin(), slice.field_expiring.end());
+  for (const std::string& name : names) {
+    const uint64_t hash = hash_bytes(name);
+    Entry* entry = slice.find(hash, name);
+    if (entry == nullptr || entry->type() != ValueType::kHash ||
+        entry->object<Hash>()->next_expiry_ms() == kNoFieldExpiry) {
+      done.push_back(name);
+      continue;
+    }
+    Hash& fields = *entry->object<Hash>();
+    if (fields.next_expiry_ms() > environment_.now_ms) continue;
+    std::vector<std::string> expired;
+    fields.expire_due(environment_.now_ms, kFieldsPerHash,
+                      [&](std::string_view field, auto&&...) { expired.emplace_back(field); });
+    if (expired.empty()) continue;
+    keyspace_stats_.count(keyspace_stats_.expired_fields, expired.size());
+    if (environment_.journaling) {
+      std::vector<std::string_view> deletion = {"HDEL", name};
+      deletion.insert(deletion.end(), expired.begin(), expired.end());
+      effects_.append(db, deletion);
+      journal_effects();
+    }
+    server_.dirty.fetch_add(expired.size(), std::memory_order_relaxed);
+    const uint32_t events = environment_.config->notify_keyspace_events;
+    if ((events & kEventHash) != 0) environment_.observer->keyspace_event(db, kEventHash, "hexpired", name);
+    Shard& shard = server_.keyspace->shard_of(hash);
+    shard.watches.touch(db, name);
+    if (environment_.tracking) environment_.observer->key_changed(db, name, nullptr);
+    if (fields.length() != 0) continue;
+    dispose_entry(slice.take(hash, name));
+    if ((events & kEventGeneric) != 0) environment_.observer->keyspace_event(db, kEventGeneric, "del", name);
+  }
+  for (const std::string& name : done) slice.field_expiring.erase(name);
+}
+
+// Keys that a read found past their expiry, after its guard was released: deleted if their shards are free now, else
+// left to active expiry.
+void Dispatcher::delete_seen_expired(int db, std::span<const std::string> keys) {
+  for (const std::string& key : keys) {
+    const uint64_t hash = hash_bytes(key);
+    ShardGuard guard;
+    if (guard.try_take(server_.keyspace, server_.guards, shard_bit(hash), LockMode::kExclusive) >= 0) continue;
+    DbSlice& slice = server_.keyspace->slice(db, hash);
+    Entry* entry = slice.find(hash, key);
+    if (entry != nullptr && entry->expired(environment_.now_ms)) expire_key(slice, db, entry);
+    serve_ready(&guard);
+    guard.release();
+  }
+}
+
+}  // namespace synap

@@ -1,0 +1,388 @@
+#include "server/server.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <deque>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "persistence/journal.h"
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/base/random.h"
+#include "server/client.h"
+#include "server/command/acl.h"
+#include "server/command/latency_monitor.h"
+#include "server/command/memory_usage.h"
+#include "server/command/monitor.h"
+#include "server/command/server_api.h"
+#include "server/command/slowlog.h"
+#include "server/command/version.h"
+#include "server/command_list.h"
+#include "server/dispatch.h"
+#include "server/keyspace/background.h"
+#include "server/net/listener.h"
+#include "server/worker_pool.h"
+
+namespace synap {
+
+namespace {
+
+constexpr int64_t kCronMs = 100;
+constexpr size_t kWorkers = 2;
+// Active expiry: its share of a cron interval at most, as Redis's 25 %.
+constexpr int64_t kExpireBudgetUs = kCronMs * 1000 / 4;
+
+std::string random_hex(size_t digits) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (size_t i = 0; i < digits; ++i) text += kDigits[thread_random().below(16)];
+  return text;
+}
+
+}  // namespace
+
+struct Synap::Impl final : KeyspaceObserver {
+  // A reactor with all that belongs to it.
+  struct Lane {
+    std::unique_ptr<Reactor> reactor;
+    std::unique_ptr<Dispatcher> dispatcher;
+    std::unique_ptr<ClientHost> host;
+    std::unordered_map<uint64_t, std::unique_ptr<Client>> clients;
+    std::vector<uint64_t> released;
+    std::thread thread;
+  };
+
+  Impl(LoadedConfig loaded, const char* executable);
+
+  int run();
+  bool listen();
+  void deal(int fd, bool is_unix);
+  void adopt(Lane& lane, int fd, bool is_unix);
+  void set_up_lane(Lane& lane);
+  void after_poll(Lane& lane);
+  void cron(Lane& lane);
+  void print_banner() const;
+  std::string begin_shutdown(uint32_t flags);
+  void stop();
+  void raise_descriptor_limit(int64_t maxclients) const;
+
+  void keyspace_event(int db, uint32_t event_class, std::string_view event, std::string_view key) override;
+  void key_changed(int db, std::string_view key, const Session* by) override;
+
+  void init_session(Session& session);
+  void end_session(Session& session, Dispatcher& dispatcher, Reactor& reactor);
+
+  ConfigStore config;
+  std::string config_file;
+  CommandTable commands;
+  Keyspace keyspace;
+  GuardRegistry guards;
+  Statistics statistics;
+  StateBits state;
+  Journal journal;
+  Slowlog slowlog;
+  LatencyMonitor latency;
+  std::deque<Lane> lanes;
+  std::unique_ptr<ClientDirectory> clients;
+  std::unique_ptr<MonitorFeed> monitor;
+  std::unique_ptr<WorkerPool> workers;
+  WorkerPool* workers_pointer = nullptr;
+  WorkerPool* const no_workers = nullptr;
+  std::deque<Listener> listeners;
+  Server server;
+  std::shared_ptr<const User> default_user = std::make_shared<User>();
+};
+
+namespace {
+
+std::vector<std::pair<std::string, std::string>> renames_of(const LoadedConfig& loaded) {
+  std::vector<std::pair<std::string, std::string>> renames;
+  for (const RenamedCommand& renamed : loaded.renamed_commands) renames.emplace_back(renamed.from, renamed.to);
+  return renames;
+}
+
+}  // namespace
+
+Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
+    : config(loaded.config),
+      config_file(loaded.file),
+      commands(command_families(), renames_of(loaded)),
+      keyspace(static_cast<int>(loaded.config.databases)),
+      guards(loaded.config.io_threads == 1),
+      statistics(commands.size()) {
+  const auto reactor_count = static_cast<size_t>(loaded.config.io_threads);
+  reclamation_start(reactor_count);
+  std::vector<Reactor*> reactors;
+  for (size_t i = 0; i < reactor_count; ++i) {
+    lanes.emplace_back().reactor = std::make_unique<Reactor>(i);
+    reactors.push_back(lanes.back().reactor.get());
+  }
+  clients = std::make_unique<ClientDirectory>(std::move(reactors));
+  monitor = std::make_unique<MonitorFeed>(clients.get());
+  server.config = &config;
+  server.commands = &commands;
+  server.keyspace = &keyspace;
+  server.guards = &guards;
+  server.clients = clients.get();
+  server.statistics = &statistics;
+  server.state = &state;
+  server.slowlog = &slowlog;
+  server.latency = &latency;
+  server.monitor = monitor.get();
+  server.journal = &journal;
+  server.run_id = random_hex(40);
+  server.executable = executable;
+  server.config_file = config_file;
+  server.start_ms = wall_clock_ms();
+  server.port = static_cast<int>(loaded.config.port);
+  server.begin_shutdown = [this](uint32_t flags) { return begin_shutdown(flags); };
+  server.init_session = [this](Session& session) { init_session(session); };
+  server.end_session = [this](Session& session, Dispatcher& dispatcher, Reactor& reactor) {
+    end_session(session, dispatcher, reactor);
+  };
+  std::vector<std::unique_ptr<Dispatcher>> worker_dispatchers;
+  for (size_t i = 0; i < kWorkers; ++i) {
+    worker_dispatchers.push_back(std::make_unique<Dispatcher>(Dispatcher::Parts{&server, this, &no_workers},
+                                                              statistics.add_thread()));
+  }
+  for (Lane& lane : lanes) set_up_lane(lane);
+  workers = std::make_unique<WorkerPool>(std::move(worker_dispatchers));
+  workers_pointer = workers.get();
+}
+
+void Synap::Impl::set_up_lane(Lane& lane) {
+  ThreadStatistics* counters = statistics.add_thread();
+  lane.dispatcher = std::make_unique<Dispatcher>(Dispatcher::Parts{&server, this, &workers_pointer}, counters);
+  lane.host = std::make_unique<ClientHost>();
+  lane.host->server = &server;
+  lane.host->reactor = lane.reactor.get();
+  lane.host->dispatcher = lane.dispatcher.get();
+  lane.host->statistics = counters;
+  lane.host->released = [&lane](uint64_t id) { lane.released.push_back(id); };
+  lane.reactor->on_turn([this, &lane] { after_poll(lane); },
+                        [this, &lane] {
+                          reclamation_quiescent(lane.reactor->index());
+                          lane.dispatcher->begin_turn();
+                        });
+  lane.reactor->every(kCronMs, [this, &lane] { cron(lane); });
+}
+
+// Before the loop polls again: what other clients' commands queued for ours leaves, closed clients are freed.
+void Synap::Impl::after_poll(Lane& lane) {
+  std::vector<uint64_t> queue;
+  queue.swap(lane.host->flush_queue);
+  for (const uint64_t id : queue) {
+    const auto it = lane.clients.find(id);
+    if (it != lane.clients.end()) it->second->flush();
+  }
+  for (const uint64_t id : std::exchange(lane.released, {})) lane.clients.erase(id);
+}
+
+void Synap::Impl::cron(Lane& lane) {
+  const int64_t now_ms = lane.dispatcher->environment().now_ms;
+  if (!server.cron_paused.load(std::memory_order_relaxed)) {
+    lane.dispatcher->expire_cycle(lane.reactor->index(), lanes.size(), kExpireBudgetUs);
+  }
+  std::vector<Client*> all;  // cron may close some
+  for (const auto& [id, client] : lane.clients) all.push_back(client.get());
+  for (Client* client : all) client->cron(now_ms);
+  if (lane.reactor->index() != 0) return;
+  server.pause.check(&state, clients.get(), now_ms);
+  const size_t used = used_memory_bytes();
+  if (used > server.peak_memory_bytes.load(std::memory_order_relaxed)) {
+    server.peak_memory_bytes.store(used, std::memory_order_relaxed);
+  }
+}
+
+// --- Connections.
+
+bool Synap::Impl::listen() {
+  const Config& current = config.current();
+  Reactor* acceptor = lanes.front().reactor.get();
+  const auto backlog = static_cast<int>(current.tcp_backlog);
+  if (current.port != 0) {
+    for (const std::string& bind : current.bind) {
+      const bool optional = bind.starts_with('-');
+      const std::string address = optional ? bind.substr(1) : bind;
+      Listener& listener = listeners.emplace_back(acceptor);
+      const Status status = listener.listen_tcp(address, static_cast<int>(current.port), backlog);
+      if (status.ok()) continue;
+      listeners.pop_back();
+      if (is_unsupported_address(status) && (optional || bind == "*")) continue;
+      log_warning("Warning: Could not create server TCP listening socket %s:%lld: %s", address.c_str(),
+                  static_cast<long long>(current.port), status.detail().c_str());
+      if (optional && is_unsupported_address(status)) continue;
+      log_warning("Failed listening on port %lld (tcp), aborting.", static_cast<long long>(current.port));
+      return false;
+    }
+  }
+  if (!current.unixsocket.empty()) {
+    Listener& listener = listeners.emplace_back(acceptor);
+    const Status status =
+        listener.listen_unix(current.unixsocket, static_cast<unsigned>(current.unixsocketperm), backlog);
+    if (!status.ok()) {
+      log_warning("Failed opening Unix socket: %s", status.detail().c_str());
+      return false;
+    }
+  }
+  for (Listener& listener : listeners) {
+    listener.start([this](int fd, bool is_unix) { deal(fd, is_unix); });
+  }
+  return true;
+}
+
+// A new connection goes to the reactor with the fewest.
+void Synap::Impl::deal(int fd, bool is_unix) {
+  ThreadStatistics& counters = lanes.front().dispatcher->statistics();
+  if (clients->count() >= static_cast<size_t>(config.current().maxclients)) {
+    static constexpr std::string_view kRefused = "-ERR max number of clients reached\r\n";
+    static_cast<void>(!::write(fd, kRefused.data(), kRefused.size()));
+    ::close(fd);
+    counters.rejected_connections.add();
+    return;
+  }
+  counters.connections.add();
+  size_t fewest = 0;
+  for (size_t i = 1; i < lanes.size(); ++i) {
+    if (clients->count_on(i) < clients->count_on(fewest)) fewest = i;
+  }
+  Lane& lane = lanes[fewest];
+  if (fewest == 0) return adopt(lane, fd, is_unix);
+  lane.reactor->post([this, &lane, fd, is_unix] { adopt(lane, fd, is_unix); });
+}
+
+void Synap::Impl::adopt(Lane& lane, int fd, bool is_unix) {
+  const uint64_t id = clients->next_id();
+  auto client = std::make_unique<Client>(lane.host.get(), id);
+  Client& opened = *client;
+  lane.clients.emplace(id, std::move(client));
+  opened.open(fd, is_unix);
+}
+
+void Synap::Impl::init_session(Session& session) {
+  const Config& current = config.current();
+  if (current.requirepass.empty()) session.user = default_user;
+}
+
+void Synap::Impl::end_session(Session& session, Dispatcher& dispatcher, Reactor& reactor) {
+  if (session.has(kSessionMonitor)) monitor->remove(session.id());
+  if (session.watched.empty()) return;
+  ShardMask mask = 0;
+  for (const WatchedKey& watched : session.watched) mask |= shard_bit(hash_bytes(watched.key));
+  auto keys = std::make_shared<std::vector<WatchedKey>>(std::move(session.watched));
+  session.watched.clear();
+  dispatcher.with_shards(reactor, mask, [this, keys](ShardGuard*) {
+    for (const WatchedKey& watched : *keys) {
+      keyspace.shard_of(hash_bytes(watched.key)).watches.unwatch(watched.db, watched.key);
+    }
+  });
+}
+
+// --- What happens to keys.
+
+void Synap::Impl::keyspace_event(int, uint32_t, std::string_view, std::string_view) {}
+
+void Synap::Impl::key_changed(int, std::string_view, const Session*) {}
+
+// --- Start and stop.
+
+void Synap::Impl::print_banner() const {
+  const Config& current = config.current();
+  log_notice("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
+  log_notice("Synap version=%s, Redis version=%s, bits=64, pid=%d, just started", kSynapVersion, kRedisVersion, getpid());
+  if (config_file.empty()) {
+    log_warning("Warning: no config file specified, using the default config. In order to specify a config file use "
+                "synap-server /path/to/synap.conf");
+  } else {
+    log_notice("Configuration loaded");
+  }
+  for (const std::string_view name : remembered_options_in_use(current)) {
+    log_warning("Directive '%.*s' is known and remembered, but has no effect in Synap.", static_cast<int>(name.size()),
+                name.data());
+  }
+  char banner[512];
+  std::snprintf(banner, sizeof banner,
+                "\n   Synap %s (speaks Redis %s)\n   Running in standalone mode, %lld reactors\n   Port: %lld\n   PID: %d\n\n",
+                kSynapVersion, kRedisVersion, static_cast<long long>(current.io_threads),
+                static_cast<long long>(current.port), getpid());
+  log().write_raw(banner);
+}
+
+void Synap::Impl::raise_descriptor_limit(int64_t maxclients) const {
+  const auto wanted = static_cast<rlim_t>(maxclients) + 128;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = wanted;
+  if (limit.rlim_max < wanted) limit.rlim_max = wanted;
+  if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  log_warning("You requested maxclients of %lld requiring at least %llu max file descriptors, but only %llu are allowed.",
+              static_cast<long long>(maxclients), static_cast<unsigned long long>(wanted),
+              static_cast<unsigned long long>(limit.rlim_cur));
+}
+
+int Synap::Impl::run() {
+  print_banner();
+  raise_descriptor_limit(config.current().maxclients);
+  if (!listen()) return 1;
+  log_notice("Server initialized");
+  for (size_t i = 1; i < lanes.size(); ++i) {
+    lanes[i].thread = std::thread([this, i] { lanes[i].reactor->run(); });
+  }
+  Reactor& first = *lanes.front().reactor;
+  for (const int signal_number : {SIGTERM, SIGINT}) {
+    first.on_signal(signal_number, [this, signal_number] {
+      log_warning("Received %s scheduling shutdown...", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
+      begin_shutdown(0);
+    });
+  }
+  if (config.current().port != 0) log_notice("Ready to accept connections tcp");
+  if (!config.current().unixsocket.empty()) {
+    log_notice("Ready to accept connections unix");
+  }
+  first.run();
+  for (size_t i = 1; i < lanes.size(); ++i) lanes[i].thread.join();
+  workers->stop();
+  background_stop();
+  log_warning("Redis is now ready to exit, bye bye...");
+  return 0;
+}
+
+std::string Synap::Impl::begin_shutdown(uint32_t) {
+  if (state.has(kStateShuttingDown)) return {};
+  state.set(kStateShuttingDown);
+  log_warning("User requested shutdown...");
+  lanes.front().reactor->post([this] { stop(); });
+  return {};
+}
+
+void Synap::Impl::stop() {
+  listeners.clear();
+  for (Lane& lane : lanes) {
+    lane.reactor->post([&lane] {
+      std::vector<Client*> all;
+      for (const auto& [id, client] : lane.clients) all.push_back(client.get());
+      for (Client* client : all) client->close(false);
+      lane.reactor->stop();
+    });
+  }
+}
+
+Synap::Synap(LoadedConfig loaded, const char* executable)
+    : impl_(std::make_unique<Impl>(std::move(loaded), executable)) {}
+Synap::~Synap() = default;
+
+int Synap::run() { return impl_->run(); }
+
+}  // namespace synap

@@ -1,0 +1,26 @@
+// Synap: the running server. Builds the parts in order, connects them, runs the reactors, takes everything down again.
+#pragma once
+
+#include <memory>
+
+#include "server/command/config_file.h"
+
+namespace synap {
+
+class Synap {
+ public:
+  // `executable`: as it was started, for INFO and DEBUG RESTART.
+  Synap(LoadedConfig loaded, const char* executable);
+  ~Synap();
+  Synap(const Synap&) = delete;
+  Synap& operator=(const Synap&) = delete;
+
+  // Opens the listeners, loads the data set, serves until shut down. The process's exit code.
+  int run();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace synap

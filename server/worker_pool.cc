@@ -1,0 +1,48 @@
+#include "server/worker_pool.h"
+
+#include <utility>
+
+#include "server/dispatch.h"
+
+namespace synap {
+
+WorkerPool::WorkerPool(std::vector<std::unique_ptr<Dispatcher>> dispatchers) : dispatchers_(std::move(dispatchers)) {
+  for (const auto& dispatcher : dispatchers_) {
+    threads_.emplace_back([this, &dispatcher] { run(*dispatcher); });
+  }
+}
+
+WorkerPool::~WorkerPool() { stop(); }
+
+void WorkerPool::submit(Job job) {
+  LockGuard guard(mutex_);
+  jobs_.push_back(std::move(job));
+  work_came_.notify_one();
+}
+
+void WorkerPool::run(Dispatcher& dispatcher) {
+  for (;;) {
+    Job job;
+    {
+      LockGuard guard(mutex_);
+      while (jobs_.empty() && !stopping_) work_came_.wait(mutex_);
+      if (jobs_.empty()) return;
+      job = std::move(jobs_.front());
+      jobs_.pop_front();
+    }
+    job(dispatcher);
+  }
+}
+
+void WorkerPool::stop() {
+  {
+    LockGuard guard(mutex_);
+    stopping_ = true;
+    work_came_.notify_all();
+  }
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+}  // namespace synap
