@@ -21,6 +21,8 @@ class StreamIdText {
   size_t size_;
 };
 
+inline constexpr std::string_view kStreamIdError = "ERR Invalid stream ID specified as stream command argument";
+
 // An id argument. False: the error was replied.
 bool parse_id_argument(Context& ctx, std::string_view text, StreamId* id, uint64_t missing_seq = 0);
 // Several, from argument `first` on.
@@ -71,6 +73,11 @@ bool parse_deletion(Context& ctx, size_t first, StreamDeletion* deletion);
 inline constexpr int64_t kDeletionNoId = -1;
 inline constexpr int64_t kDeletionDone = 1;
 inline constexpr int64_t kDeletionStillReferenced = 2;
+
+// stream_add_commands.cc
+void cmd_xadd(Context& ctx);
+void cmd_xtrim(Context& ctx);
+uint64_t cost_of_trim(Context& ctx);
 
 // stream_read_commands.cc
 void cmd_xread(Context& ctx);
