@@ -1,0 +1,484 @@
+#!/usr/bin/env python3
+"""Races synap-server, Debian's redis-server and the floor (our network and parser, nothing stored) on this machine, in turn
+within one run, and writes bench/RESULTS.md. The chief measure is server CPU time per command: unlike throughput it does
+not change with what else the machine does.
+
+    bench/run.py [--quick] [--only strings,types,memory,scaling,tail,scripts,messages,durability,snapshots] [--output FILE]
+                 [--server PATH] [--peer NAME=PATH …] [--seconds N] [--repeat N]"""
+import argparse
+import datetime
+import json
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+sys.path.insert(0, os.path.join(ROOT, "tests"))
+
+from server_process import ServerProcess, synap_binary  # noqa: E402
+from wire import ReplyError  # noqa: E402
+
+# name, command, pipeline. {key} … are load.cc's.
+STRINGS = [(f"{name}, pipeline {pipeline}" if pipeline > 1 else f"{name}, no pipeline", command, pipeline)
+           for pipeline in (100, 16, 1)
+           for name, command in (("SET", "SET {key} {value}"), ("GET", "GET {key}"), ("INCR", "INCR n:{key}"),
+                                 ("MSET of 10", "MSET " + " ".join(["{key} {value}"] * 10)), ("PING", "PING"))
+           if pipeline != 100 or name in ("SET", "GET")]
+
+# name, set-up (command, how many), command, pipeline, budget beside Redis
+TYPES = [
+    ("LPUSH", [], "LPUSH l:{int} {value}", 16),
+    ("RPUSH one list", [], "RPUSH onelist {value}", 16),
+    ("LPOP", [("RPUSH l:{int} a b c d e f", 400000)], "LPOP l:{int}", 16),
+    ("LRANGE_100", [("RPUSH range {value}", 600)], "LRANGE range 0 99", 4),
+    ("LRANGE_600", [("RPUSH range {value}", 600)], "LRANGE range 0 599", 1),
+    ("LINDEX middle of 100k", [("RPUSH biglist {value}", 100000)], "LINDEX biglist 50000", 16),
+    ("SADD", [], "SADD s {member}", 16),
+    ("SISMEMBER", [("SADD s {member}", 1000000)], "SISMEMBER s {member}", 16),
+    ("SPOP", [("SADD s {member}", 3000000)], "SPOP s", 16),
+    ("SINTER of two 100k sets", [("SADD sa {member}", 110000), ("SADD sb {member}", 110000)], "SINTERCARD 2 sa sb", 1),
+    ("HSET small hashes", [], "HSET h:{int} f {value}", 16),
+    ("HSET big hash", [], "HSET h {member} {value}", 16),
+    ("HGET big hash", [("HSET h {member} {value}", 1000000)], "HGET h {member}", 16),
+    ("HGETALL of 50", [("HSET hh {member} {value}", 50)], "HGETALL hh", 4),
+    ("ZADD", [], "ZADD z {score} {member}", 16),
+    ("ZSCORE", [("ZADD z {score} {member}", 1000000)], "ZSCORE z {member}", 16),
+    ("ZRANK", [("ZADD z {score} {member}", 1000000)], "ZRANK z {member}", 16),
+    ("ZRANGE of 100", [("ZADD z {score} {member}", 1000000)], "ZRANGE z 5000 5099", 4),
+    ("ZRANGEBYSCORE of 10", [("ZADD z {score} {member}", 1000000)], "ZRANGEBYSCORE z {score} +inf LIMIT 0 10", 16),
+    ("ZPOPMIN", [("ZADD z {score} {member}", 3000000)], "ZPOPMIN z", 16),
+    ("ZINCRBY", [("ZADD z {score} {member}", 1000000)], "ZINCRBY z 1 {member}", 16),
+    ("SORT of 1000", [("RPUSH nums {int}", 1000)], "SORT nums LIMIT 0 10", 1),
+    ("SETBIT", [], "SETBIT bits {int} 1", 16),
+    ("BITCOUNT of 100 MB", [("SETBIT big 838860799 1", 1)], "BITCOUNT big", 1),
+    ("PFADD", [], "PFADD p {member}", 16),
+    ("PFCOUNT", [("PFADD p {member}", 100000)], "PFCOUNT p", 16),
+    ("XADD", [], "XADD x * f {value}", 16),
+    ("XRANGE of 100", [("XADD x * f {value}", 100000)], "XRANGE x - + COUNT 100", 4),
+    ("XREAD of 10", [("XADD x * f {value}", 100000)], "XREAD COUNT 10 STREAMS x 0", 16),
+    ("XREADGROUP and XACK none", [("XADD x * f {value}", 300000), ("XGROUP CREATE x g 0", 1)], "XREADGROUP GROUP g c COUNT 1 NOACK STREAMS x >", 16),
+    ("GEOADD", [], "GEOADD g 13.{int} 38.{int} {member}", 16),
+    ("GEOSEARCH 1 km of 100k", [("GEOADD g 13.{int} 38.{int} {member}", 100000)], "GEOSEARCH g FROMLONLAT 13.5 38.5 BYRADIUS 1 km ASC COUNT 10", 1),
+    ("EXPIRE", [("SET {key} {value}", 1000000)], "EXPIRE {key} 1000", 16),
+    ("DEL", [("SET {seq} {value}", 1000000)], "DEL {key}", 16),
+]
+
+SMALL_SCRIPT = "return redis.call('INCR',KEYS[1])"
+LIMITER = ("local n=redis.call('INCR',KEYS[1]) if n==1 then redis.call('PEXPIRE',KEYS[1],ARGV[1]) end "
+           "if n>tonumber(ARGV[2]) then return 0 end return 1")
+QUEUE = ("local id=redis.call('INCR',KEYS[1]..':id') local job={id=id,data=ARGV[1],tries=0,state='waiting'} "
+         "redis.call('HSET',KEYS[1]..':'..(id%1000),'data',cjson.encode(job),'state',job.state) "
+         "redis.call('ZADD',KEYS[1]..':due',id,id%1000) local due=redis.call('ZRANGEBYSCORE',KEYS[1]..':due',0,id,'LIMIT',0,2) "
+         "local out={} for i,v in ipairs(due) do local raw=redis.call('HGET',KEYS[1]..':'..v,'data') "
+         "if raw then local j=cjson.decode(raw) j.tries=j.tries+1 redis.call('HSET',KEYS[1]..':'..v,'data',cjson.encode(j)) out[#out+1]=v end end "
+         "if #out>0 then redis.call('ZREM',KEYS[1]..':due',unpack(out)) end return out")
+SCRIPTS = [(f"{name}, pipeline {pipeline}", ["EVAL", script, "1", "k:{int}", *args], pipeline)
+           for pipeline in (1, 16) for name, script, args in (("EVAL incr", SMALL_SCRIPT, []), ("EVAL rate limiter", LIMITER, ["10000", "100"]),
+                                                              ("EVAL job queue", QUEUE, ["payload"]))]
+
+# name, command, per how many elements, keys drawn from
+MEMORY = [
+    ("key of 16 bytes, value of 16 bytes", "SET {seq} xxxxxxxxxxxxxxxx", 1000000, None),
+    ("key of 16 bytes, value of 64 bytes", "SET {seq} {value}", 1000000, None),
+    ("the same with a TTL", "SET {seq} {value} EX 100000", 1000000, None),
+    ("integer value", "SET {seq} {tick}", 1000000, None),
+    ("big set, member of 17 bytes", "SADD s member:{tick}", 1000000, "s"),
+    ("big set of integers", "SADD si {tick}", 1000000, "si"),
+    ("big sorted set, member of 17 bytes", "ZADD z {tick} member:{tick}", 1000000, "z"),
+    ("big hash, field of 17 bytes, value of 16", "HSET h member:{tick} xxxxxxxxxxxxxxxx", 1000000, "h"),
+    ("list of 64 bytes", "RPUSH l {value}", 1000000, "l"),
+    ("stream entry of one 64-byte field", "XADD x * f {value}", 1000000, "x"),
+    ("small hashes of 5 fields", "HSET {seq} a 1 b 2 c 3 d 4 e 5", 300000, None),
+    ("small sets of 5 members", "SADD {seq} a b c d e", 300000, None),
+    ("small sorted sets of 5 members", "ZADD {seq} 1 a 2 b 3 c 4 d 5 e", 300000, None),
+    ("small lists of 5 elements", "RPUSH {seq} a b c d e", 300000, None),
+]
+
+# What the victim's GETs run beside: name, set-up pipeline (command, count), command, at most this many times
+TAIL = [
+    ("nothing", [], None, 0),
+    ("KEYS *", [], "KEYS *", 5),
+    ("MGET of 100,000 keys", [], "MGET*100000", 20),
+    ("GET of 100 MB", [("SETRANGE big 104857599 x", 1)], "GET big", 10),
+    ("DEBUG POPULATE 1,000,000", [], "DEBUG POPULATE 1000000 pop 64", 1),
+    ("SUNION of two sets of a million", [("SADD sa member:{tick}", 1000000), ("SADD sb other:{tick}", 1000000)], "SUNIONSTORE out sa sb", 2),
+    ("SORT of a million", [("RPUSH nums {int}", 1000000)], "SORT nums LIMIT 0 10", 2),
+    ("LRANGE 0 -1 of a million", [("RPUSH nums {int}", 1000000)], "LRANGE nums 0 -1", 3),
+    ("ZUNIONSTORE of two of a million", [("ZADD za {tick} member:{tick}", 1000000), ("ZADD zb {tick} other:{tick}", 1000000)], "ZUNIONSTORE zo 2 za zb", 1),
+    ("DEL of a set of a million", [("SADD sd member:{tick}", 1000000)], "DEL sd", 1),
+    ("UNLINK of a set of a million", [("SADD sd member:{tick}", 1000000)], "UNLINK sd", 1),
+    ("EVAL that loops a second", [], ["EVAL", "local s=0 for i=1,5e7 do s=s+i%7 end return s", "0"], 1),
+    ("BGSAVE", [], "BGSAVE", 1),
+    ("FLUSHALL", [], "FLUSHALL", 1),
+]
+
+
+class Server:
+    """A racer: how to start it, with which reactors."""
+
+    def __init__(self, name, binary, io_threads=None):
+        self.name, self.binary, self.io_threads = name, binary, io_threads
+
+    def start(self, *more, folder=None):
+        directives = ["--appendonly", "no", "--maxclients", "12000", "--client-output-buffer-limit", "normal 0 0 0"]
+        if self.io_threads:
+            directives += ["--io-threads", str(self.io_threads)]
+        return ServerProcess(self.binary, *directives, *more, folder=folder)
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.load_binary = os.path.join(ROOT, "build/release/synap-bench-load")
+        floor = os.path.join(ROOT, "build/release/synap-bench-floor")
+        self.synap = Server("synap", options.server, 1)
+        self.synap_two = Server("synap, 2 reactors", options.server, 2)
+        self.redis = Server("redis", "redis-server")
+        self.peers = [Server(*peer.split("=", 1)) for peer in options.peer]
+        self.floor = Server("floor", floor)
+        self.out = []
+
+    def scale(self, count):
+        return max(1, count // 10) if self.options.quick and count > 100 else count
+
+    def say(self, line=""):
+        print(line, flush=True)
+        self.out.append(line)
+
+    def load(self, port, command, **options):
+        words = command if isinstance(command, list) else shlex.split(command)
+        arguments = [part for name, value in options.items() for part in ("--" + name.replace("_", "-"), str(value))]
+        done = subprocess.run([self.load_binary, "--port", str(port), *arguments, *words], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"load {words[:4]}: {done.stderr.strip()}")
+        return json.loads(done.stdout)
+
+    def fill(self, server, command, count):
+        """Runs a set-up command so often; {tick} and {seq} count up."""
+        if count == 1:
+            server.connect(timeout=120).call(*shlex.split(command))
+            return
+        done = self.load(server.port, command, connections=4, pipeline=min(100, count), requests=count, keys=self.scale(1000000))
+        if done["errors"]:
+            raise RuntimeError(f"{command}: {done['first_error']}")
+
+    def measure(self, server, command, pipeline, connections=50, threads=1, seconds=None):
+        """CPU microseconds per command and the generator's own numbers."""
+        before = server.cpu_seconds()
+        done = self.load(server.port, command, connections=connections, pipeline=pipeline, threads=threads,
+                         seconds=seconds or self.options.seconds, keys=self.scale(1000000))
+        done["cpu_us"] = (server.cpu_seconds() - before) / max(1, done["requests"]) * 1e6
+        if done["errors"]:
+            done["note"] = done["first_error"]
+        return done
+
+    def best(self, racer, setup, command, pipeline, **options):
+        """The cheapest of several runs, each on a fresh server."""
+        results = []
+        for _ in range(self.options.repeat):
+            with racer.start() as server:
+                for line, count in setup:
+                    self.fill(server, line, self.scale(count))
+                results.append(self.measure(server, command, pipeline, **options))
+        return min(results, key=lambda result: result["cpu_us"])
+
+    def table(self, head, rows):
+        self.say("| " + " | ".join(head) + " |")
+        self.say("|" + "---|" * len(head))
+        for row in rows:
+            self.say("| " + " | ".join(str(cell) for cell in row) + " |")
+        self.say()
+
+    # ---- Sections
+
+    def race(self, racers, workloads, setup_of=lambda name: []):
+        head = ["workload"] + [f"{r.name} µs" for r in racers] + ["synap/redis"] + [f"{r.name}/s, p50, p99, p99.9 µs" for r in racers]
+        rows = []
+        for name, command, pipeline in workloads:
+            results = []
+            for racer in racers:
+                if racer is self.floor and not name.startswith(("SET", "GET", "PING", "INCR")):
+                    results.append(None)
+                    continue
+                try:
+                    results.append(self.best(racer, setup_of(name), command, pipeline))
+                except (RuntimeError, ReplyError, OSError) as error:
+                    print(f"{racer.name} {name}: {error}", file=sys.stderr)
+                    results.append(None)
+            row = [name] + [f"{r['cpu_us']:.2f}" + (f" ({r['note']})" if "note" in r else "") if r else "–" for r in results]
+            both = results[0] and results[1]
+            row.append(f"{results[0]['cpu_us'] / max(1e-9, results[1]['cpu_us']):.2f}" if both else "–")
+            row += [f"{r['per_second']:,.0f}, {r['p50_us']}, {r['p99_us']}, {r['p999_us']}" if r else "–" for r in results]
+            rows.append(row)
+            print("  " + "  ".join(row), flush=True)
+        self.table(head, rows)
+
+    def strings(self):
+        self.say("## Strings: server CPU per command\n")
+        self.say("One reactor, 50 connections, 1 M keys, 64-byte values. The floor stores nothing.\n")
+        self.race([self.synap, self.redis, self.floor, *self.peers], STRINGS,
+                  lambda name: [("SET {seq} {value}", 1000000)] if name.startswith(("GET", "SET")) else [])
+
+    def types(self):
+        self.say("## Data types: server CPU per command\n")
+        setups = {name: setup for name, setup, _, _ in TYPES}
+        self.race([self.synap, self.redis, *self.peers], [(n, c, p) for n, _, c, p in TYPES], lambda name: setups[name])
+
+    def scripts(self):
+        self.say("## Scripts: server CPU per call\n")
+        self.race([self.synap, self.redis, *self.peers], SCRIPTS)
+
+    def memory(self):
+        self.say("## Memory: bytes per key or element, from used_memory (and from resident memory)\n")
+        rows = []
+        racers = [self.synap, self.redis, *self.peers]
+        for name, command, count, _ in MEMORY:
+            count = self.scale(count)
+            row = [name]
+            for racer in racers:
+                with racer.start("--maxmemory-policy", "noeviction") as server:
+                    connection = server.connect(timeout=60)
+                    time.sleep(0.2)
+                    used, rss = int(connection.info("memory")["used_memory"]), server.rss_bytes()
+                    done = self.load(server.port, command, connections=1, pipeline=100, requests=count, keys=1000000000)
+                    time.sleep(0.3)
+                    used = int(connection.info("memory")["used_memory"]) - used
+                    rss = server.rss_bytes() - rss
+                    row.append(f"{used / done['requests']:.1f} ({rss / done['requests']:.0f})" + (" " + done["first_error"] if done["errors"] else ""))
+            rows.append(row)
+            print("  " + "  ".join(row), flush=True)
+        self.table(["what", *[r.name for r in racers]], rows)
+
+    def scaling(self):
+        self.say("## Scaling: one reactor and two\n")
+        self.say("On a machine of two cores the generator shares them; the CPU per command shows what the locks cost.\n")
+        self.race([self.synap, self.synap_two], [w for w in STRINGS if w[0].startswith(("SET", "GET"))],
+                  lambda name: [("SET {seq} {value}", 1000000)])
+        rows = []
+        for racer in (self.synap, self.synap_two, self.redis):
+            with racer.start() as server:
+                for name in ("a", "b"):
+                    self.fill(server, f"SADD {name}1 member:{{tick}}", self.scale(300000))
+                    self.fill(server, f"SADD {name}2 other:{{tick}}", self.scale(300000))
+                began = time.time()
+                threads = [threading.Thread(target=self.heavy_client, args=(server, name)) for name in ("a", "b")]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                rows.append([racer.name, f"{time.time() - began:.2f} s"])
+        self.say("Two clients, each 5 SUNIONSTORE of two sets of 300,000 on keys of its own:\n")
+        self.table(["server", "both done after"], rows)
+
+    @staticmethod
+    def heavy_client(server, name):
+        connection = server.connect(timeout=120)
+        for _ in range(5):
+            connection.call("SUNIONSTORE", name + "3", name + "1", name + "2")
+        connection.close()
+
+    def tail(self):
+        self.say("## Tail latency of GET beside heavy commands\n")
+        keys = self.scale(5000000)
+        self.say(f"{keys:,} keys of 64 bytes; 10 connections send 5,000 GET/s (open loop: a late start counts), no pipeline, while another client runs the "
+                 "command named. p99.9 and maximum in ms; in brackets how long the heavy command took.\n")
+        racers = [self.synap, self.synap_two, self.redis]
+        rows = {name: [name] for name, _, _, _ in TAIL}
+        for racer in racers:
+            with racer.start() as server:
+                control = server.connect(timeout=300)
+                control.call("DEBUG", "POPULATE", str(keys), "key", "64")
+                for name, setup, command, times in TAIL:
+                    for line, count in setup:
+                        if control.call("EXISTS", line.split()[1]) == 0:
+                            self.fill(server, line, self.scale(count))
+                    rows[name].append(self.tail_case(server, command, times, keys))
+                    print(f"  {racer.name}: {name}: {rows[name][-1]}", flush=True)
+        self.table(["beside", *[racer.name for racer in racers]], list(rows.values()))
+
+    def tail_case(self, server, command, times, keys):
+        took = []
+        stop = threading.Event()
+
+        def heavy():
+            connection = server.connect(timeout=300)
+            words = command if isinstance(command, list) else command.split()
+            if isinstance(command, str) and command.startswith("MGET*"):
+                words = ["MGET"] + [f"key:{i * 7 % keys}" for i in range(int(command[5:]))]
+            time.sleep(0.3)
+            for _ in range(times):
+                began = time.time()
+                try:
+                    connection.call(*words)
+                except ReplyError as error:
+                    took.append(str(error))
+                    break
+                took.append(time.time() - began)
+                if stop.is_set():
+                    break
+                time.sleep(0.02)
+            connection.close()
+        thread = threading.Thread(target=heavy)
+        if command:
+            thread.start()
+        seconds = 3 if not self.options.quick else 2
+        result = self.load(server.port, "GET key:{int}", connections=10, rate=5000, seconds=seconds, keys=keys)
+        stop.set()
+        if command:
+            thread.join()
+        numbers = [t for t in took if isinstance(t, float)]
+        longest = f" ({max(numbers) * 1000:.0f} ms)" if numbers else f" ({took[0]})" if took else ""
+        return f"{result['p999_us'] / 1000:.2f}, {result['max_us'] / 1000:.1f}{longest}"
+
+    def messages(self):
+        self.say("## Publish: server CPU per message\n")
+        rows = []
+        for subscribers in (1, 100, 10000):
+            row = [f"PUBLISH to {subscribers:,}"]
+            for racer in (self.synap, self.synap_two, self.redis):
+                with racer.start() as server:
+                    connections = [server.connect() for _ in range(self.scale(subscribers))]
+                    for connection in connections:
+                        connection.call("SUBSCRIBE", "news")
+                    stop = threading.Event()
+                    reader = threading.Thread(target=drain, args=(connections, stop))
+                    reader.start()
+                    before = server.cpu_seconds()
+                    count = max(20, 200000 // max(1, len(connections) * 2))
+                    done = self.load(server.port, "PUBLISH news {value}", connections=1, requests=count)
+                    cpu = server.cpu_seconds() - before
+                    stop.set()
+                    reader.join()
+                    row.append(f"{cpu / done['requests'] * 1e6:.1f} ({done['per_second'] * len(connections):,.0f}/s delivered)")
+                    for connection in connections:
+                        connection.close()
+            rows.append(row)
+            print("  " + "  ".join(row), flush=True)
+        self.table(["what", "synap", "synap, 2 reactors", "redis"], rows)
+
+    def durability(self):
+        self.say("## Append-only file: SET, same disk\n")
+        rows = []
+        for policy, connections, pipeline in (("always", 50, 1), ("always", 50, 16), ("always", 500, 1), ("everysec", 50, 1), ("everysec", 50, 16), ("no", 50, 16)):
+            row = [f"appendfsync {policy}, {connections} clients" + (f", pipeline {pipeline}" if pipeline > 1 else "")]
+            for racer in (self.synap, self.synap_two, self.redis):
+                with racer.start("--appendonly", "yes", "--appendfsync", policy, "--auto-aof-rewrite-percentage", "0") as server:
+                    reads = {}
+                    reader = threading.Thread(target=lambda: reads.update(self.load(server.port, "GET {key}", connections=5, rate=500,
+                                                                                  seconds=self.options.seconds)))
+                    reader.start()
+                    done = self.measure(server, "SET {key} {value}", pipeline, connections=connections)
+                    reader.join()
+                    row.append(f"{done['per_second']:,.0f}/s, {done['cpu_us']:.1f} µs, reads p99 {reads['p99_us'] / 1000:.2f} ms")
+            rows.append(row)
+            print("  " + "  ".join(row), flush=True)
+        self.table(["what", "synap", "synap, 2 reactors", "redis"], rows)
+
+    def snapshots(self):
+        keys = self.scale(5000000)
+        self.say(f"## Snapshots and start-up: {keys:,} mixed keys\n")
+        rows = []
+        for racer in (self.synap, self.redis):
+            folder = tempfile.mkdtemp(prefix="synap-bench-")
+            try:
+                with racer.start(folder=folder) as server:
+                    connection = server.connect(timeout=600)
+                    connection.call("DEBUG", "POPULATE", str(keys * 8 // 10), "key", "64")
+                    self.fill(server, "HSET hash:{seq} a 1 b 2 c 3", keys // 20)
+                    self.fill(server, "ZADD z {tick} member:{tick}", keys // 20)
+                    self.fill(server, "SADD set:{seq} a b c", keys // 20)
+                    self.fill(server, "RPUSH list:{seq} a b c d", keys // 20)
+                    began = time.time()
+                    connection.call("SAVE")
+                    save = time.time() - began
+                    size = os.path.getsize(os.path.join(folder, "dump.rdb"))
+                began = time.time()
+                with racer.start(folder=folder) as server:
+                    load = time.time() - began
+                    began = time.time()
+                    server.connect(timeout=600).call("CONFIG", "SET", "appendonly", "yes")
+                    connection = server.connect(timeout=600)
+                    while connection.info("persistence").get("aof_rewrite_in_progress") == "1" or connection.info("persistence").get("aof_rewrite_scheduled") == "1":
+                        time.sleep(0.05)
+                    rewrite = time.time() - began
+                began = time.time()
+                with racer.start("--appendonly", "yes", folder=folder):
+                    aof_load = time.time() - began
+                rows.append([racer.name, f"{save:.2f} s", f"{load:.2f} s", f"{rewrite:.2f} s", f"{aof_load:.2f} s", f"{size / 1e6:.0f} MB"])
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+        self.table(["server", "SAVE", "start from RDB", "append-only file made", "start from it", "file"], rows)
+
+
+def drain(connections, stop):
+    """Reads what subscribers are sent, so that nobody is a slow reader."""
+    import selectors
+    selector = selectors.DefaultSelector()
+    for connection in connections:
+        connection.socket.setblocking(False)
+        selector.register(connection.socket, selectors.EVENT_READ)
+    while not stop.is_set():
+        for key, _ in selector.select(0.05):
+            try:
+                key.fileobj.recv(1 << 20)
+            except OSError:
+                pass
+
+
+def machine():
+    model = "?"
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    return f"{model}, {os.cpu_count()} cores, Linux {platform.release()}"
+
+
+def version(binary):
+    done = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+SECTIONS = ["strings", "memory", "scaling", "tail", "types", "scripts", "messages", "durability", "snapshots"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the keys, a third of the time")
+    parser.add_argument("--only", default=",".join(SECTIONS))
+    parser.add_argument("--output", help="file to write (default bench/RESULTS.md for a whole run, else none)")
+    parser.add_argument("--server", default=synap_binary())
+    parser.add_argument("--peer", action="append", default=[], help="another server to race, NAME=PATH")
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--repeat", type=int)
+    options = parser.parse_args()
+    options.seconds = options.seconds or (1 if options.quick else 3)
+    options.repeat = options.repeat or (1 if options.quick else 2)
+    sections = options.only.split(",")
+    bench = Bench(options)
+    bench.say("# Benchmark results\n")
+    bench.say(f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC · {machine()}  ")
+    bench.say(f"command: `bench/run.py {' '.join(sys.argv[1:])}`  ")
+    bench.say(f"synap: `{version(options.server)}`  ")
+    bench.say(f"redis: `{version(shutil.which('redis-server') or 'redis-check-rdb')}`\n")
+    for section in sections:
+        if section not in SECTIONS:
+            parser.error(f"no section {section}; there are {', '.join(SECTIONS)}")
+        getattr(bench, section)()
+    output = options.output or (os.path.join(HERE, "RESULTS.md") if options.only == ",".join(SECTIONS) and not options.quick else None)
+    if output:
+        with open(output, "w", encoding="utf-8") as file:
+            file.write("\n".join(bench.out))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+// What a server bounds: clients, idle time, buffers; and that a client at its bound is nobody else's trouble.
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+
+#include "tests/integration/client.h"
+#include "tests/integration/server_process.h"
+
+using namespace synap_test;
+
+TEST_CASE("maxclients refuses one more with Redis's error") {
+  ServerProcess server({"--maxclients", "10"});
+  std::vector<Client> clients;
+  for (int i = 0; i < 10; ++i) {
+    clients.emplace_back(server.port());
+    REQUIRE(clients.back().text({"PING"}) == "PONG");
+  }
+  RawSocket refused(server.port());
+  CHECK(refused.receive_all() == "-ERR max number of clients reached\r\n");
+  CHECK(clients[0].info("rejected_connections") == "1");
+  clients.pop_back();
+  CHECK(eventually([&] { return Client(server.port()).text({"PING"}) == "PONG"; }));
+}
+
+TEST_CASE("10,000 connections, all answered") {
+  rlimit files = {};
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  const size_t count = std::min<size_t>(10000, files.rlim_cur - 100);
+  ServerProcess server({"--maxclients", "11000"});
+  std::vector<RawSocket> sockets;
+  sockets.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    sockets.emplace_back(server.port());
+    REQUIRE(sockets.back().connected());
+  }
+  Client control(server.port());
+  CHECK(eventually([&] { return control.info("connected_clients") == std::to_string(count + 1); }, 30000));
+  for (RawSocket& socket : sockets) socket.send(encode({"INCR", "n"}));
+  size_t answered = 0;
+  for (RawSocket& socket : sockets) answered += socket.receive(4).substr(0, 1) == ":";
+  CHECK(answered == count);
+  CHECK(control.text({"GET", "n"}) == std::to_string(count));
+  sockets.clear();
+  CHECK(eventually([&] { return control.info("connected_clients") == "1"; }, 30000));
+}
+
+TEST_CASE("An idle client is closed after timeout, a subscriber is not") {
+  ServerProcess server({"--timeout", "1"});
+  RawSocket idle(server.port());
+  RawSocket subscriber(server.port());
+  subscriber.send(encode({"SUBSCRIBE", "c"}));
+  CHECK_FALSE(subscriber.receive(1).empty());
+  CHECK(idle.closed_by_peer(5000));
+  CHECK(Client(server.port()).integer({"PUBLISH", "c", "m"}) == 1);
+}
+
+TEST_CASE("A slow reader fills its own buffer and is cut off at its limit") {
+  ServerProcess server({"--client-output-buffer-limit", "normal 20mb 0 0"});
+  Client witness(server.port());
+  witness.call({"SETRANGE", "value", "1000000", "x"});
+  RawSocket slow(server.port());
+  std::string requests;
+  for (int i = 0; i < 500; ++i) requests += encode({"GET", "value"});
+  slow.send(requests);
+  CHECK(eventually([&] { return witness.info("connected_clients") == "1"; }));
+  CHECK(witness.text({"PING"}) == "PONG");
+  CHECK(server.alive());
+}
+
+TEST_CASE("A slow reader without a limit does not hold others up") {
+  ServerProcess server;
+  Client witness(server.port());
+  witness.call({"SETRANGE", "value", "5000000", "x"});
+  std::vector<RawSocket> slow;
+  for (int i = 0; i < 10; ++i) {
+    slow.emplace_back(server.port());
+    slow.back().send(encode({"GET", "value"}) + encode({"GET", "value"}));
+  }
+  const auto began = std::chrono::steady_clock::now();
+  for (int i = 0; i < 1000; ++i) REQUIRE(witness.text({"PING"}) == "PONG");
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(slow_build() ? 20 : 5));
+  const size_t reply_bytes = 2 * (5000001 + 12);
+  for (RawSocket& socket : slow) CHECK(socket.receive(reply_bytes).size() == reply_bytes);
+}
+
+TEST_CASE("The query buffer is bounded") {
+  ServerProcess server({"--client-query-buffer-limit", "1mb"});
+  Client witness(server.port());
+  RawSocket socket(server.port());
+  socket.send("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$20000000\r\n");
+  const std::string piece(100000, 'x');
+  bool taken = true;
+  for (int i = 0; i < 200 && taken; ++i) taken = socket.send(piece);
+  CHECK(socket.closed_by_peer());
+  CHECK(witness.call({"GET", "k"}).nil());
+}
+
+TEST_CASE("Strangers get small buffers and few arguments") {
+  ServerProcess server({"--requirepass", "secret"});
+  RawSocket many(server.port());
+  many.send("*11\r\n");
+  CHECK(many.receive_all() == "-ERR Protocol error: unauthenticated multibulk length\r\n");
+  RawSocket long_bulk(server.port());
+  long_bulk.send("*2\r\n$4\r\nAUTH\r\n$16385\r\n");
+  CHECK(long_bulk.receive_all() == "-ERR Protocol error: unauthenticated bulk length\r\n");
+  Client client(server.port());
+  CHECK(client.call({"GET", "a"}).text == "NOAUTH Authentication required.");
+  CHECK(client.call({"AUTH", "secret"}).ok());
+  CHECK(client.call({"SET", "a", std::string(100000, 'x')}).ok());
+}
+
+TEST_CASE("Half a command for ever holds nothing up") {
+  ServerProcess server;
+  std::vector<RawSocket> halves;
+  for (int i = 0; i < 100; ++i) {
+    halves.emplace_back(server.port());
+    halves.back().send(encode({"SET", "key", "value"}).substr(0, static_cast<size_t>(i % 30)));
+  }
+  Client client(server.port());
+  CHECK(client.call({"SET", "key", "mine"}).ok());
+  CHECK(client.text({"GET", "key"}) == "mine");
+}
+
+TEST_CASE("CLIENT LIST, KILL and PAUSE reach every reactor") {
+  ServerProcess server({"--io-threads", "4"});
+  std::vector<Client> clients;
+  for (int i = 0; i < 12; ++i) {
+    clients.emplace_back(server.port());
+    CHECK(clients.back().call({"CLIENT", "SETNAME", "n" + std::to_string(i)}).ok());
+  }
+  const std::string list = clients[0].text({"CLIENT", "LIST"});
+  for (int i = 0; i < 12; ++i) CHECK(list.find(" name=n" + std::to_string(i) + " ") != std::string::npos);
+  const long long id = clients[7].integer({"CLIENT", "ID"});
+  CHECK(clients[0].integer({"CLIENT", "KILL", "ID", std::to_string(id)}) == 1);
+  CHECK(clients[7].call({"PING"}).broken());
+  CHECK(clients[0].call({"CLIENT", "PAUSE", "300", "WRITE"}).ok());
+  const auto began = std::chrono::steady_clock::now();
+  CHECK(clients[3].call({"GET", "a"}).nil());
+  CHECK(clients[4].call({"SET", "a", "1"}).ok());
+  CHECK(std::chrono::steady_clock::now() - began > std::chrono::milliseconds(200));
+}
+
+TEST_CASE("maxmemory refuses writes and leaves reads alone") {
+  ServerProcess server({"--maxmemory", "20mb", "--maxmemory-policy", "noeviction"});
+  Client client(server.port());
+  bool refused = false;
+  for (int i = 0; i < 400 && !refused; ++i) {
+    const Reply reply = client.call({"SET", "k" + std::to_string(i), std::string(100000, 'x')});
+    refused = reply.text == "OOM command not allowed when used memory > 'maxmemory'.";
+  }
+  CHECK(refused);
+  CHECK(client.text({"GET", "k0"}).size() == 100000);
+  CHECK(client.integer({"DEL", "k0", "k1", "k2", "k3", "k4", "k5"}) == 6);
+  CHECK(eventually([&] { return client.call({"SET", "again", "1"}).ok(); }));
+}
