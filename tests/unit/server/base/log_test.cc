@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <fstream>
 #include <functional>
 #include <sstream>
@@ -31,6 +32,7 @@ ChildOutcome run_in_child(const std::function<void(LogTarget&)>& code) {
   REQUIRE(fd >= 0);
   close(fd);
   ChildOutcome outcome;
+  static_cast<void>(fflush(stdout));  // or the child may print it again
   outcome.pid = fork();
   if (outcome.pid == 0) {
     LogTarget target;
