@@ -1,7 +1,7 @@
 // FieldExpiries: the timed fields of one big hash as a min-heap over their expiry times. Every item knows its place in
-// the heap, so changing or removing any field is O(log n) and the earliest is O(1). Eight children a node: moving a node
-// writes to its item, a cache miss, so levels must be few. Hashes without TTLs have none of this. The items belong to the
-// hash's table; this holds pointers to them.
+// the heap, so changing or removing any field is O(log n) and the earliest is O(1). Eight children a node: moving a
+// node writes to its item, a cache miss, so levels must be few. Hashes without TTLs have none of this. The items belong
+// to the hash's table; this holds pointers to them.
 #pragma once
 
 #include <algorithm>

@@ -13,7 +13,9 @@ namespace synap {
 namespace {
 
 // The bytes malloc really spends on a block.
-size_t block_bytes(const void* block) { return malloc_usable_size(const_cast<void*>(block)); }
+size_t block_bytes(const void* block) {
+  return malloc_usable_size(const_cast<void*>(block));
+}
 
 }  // namespace
 

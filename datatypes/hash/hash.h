@@ -1,8 +1,8 @@
 // Hash: fields and values, each field with an optional expiry time. One word, so that it lives in place in a keyspace
-// entry: null (empty), a listpack in Redis's bytes (field, value, …), a listpack of field, value, expiry triples ordered by
-// expiry with the fields without one (0) last (Redis 7.4's `listpackex`), or a Table of HashItems with a FieldExpiries
-// heap beside it once a field gets a TTL. A hash never goes back from one form to an earlier one, as in Redis.
-// Reads take `now_ms` and hide fields that are due; 0 shows everything. Reads are const and may run in parallel.
+// entry: null (empty), a listpack in Redis's bytes (field, value, …), a listpack of field, value, expiry triples
+// ordered by expiry with the fields without one (0) last (Redis 7.4's `listpackex`), or a Table of HashItems with a
+// FieldExpiries heap beside it once a field gets a TTL. A hash never goes back from one form to an earlier one, as in
+// Redis. Reads take `now_ms` and hide fields that are due; 0 shows everything. Reads are const and may run in parallel.
 #pragma once
 
 #include <cstddef>
@@ -113,7 +113,8 @@ class Hash {
   // visit(const HashEntry&). The hash must not change meanwhile.
   template <class Visit>
   void for_each(int64_t now_ms, Visit visit) const;
-  // Redis's SCAN guarantee. Looks at about `count` fields (a compact encoding: all); returns the next cursor, 0 at the end.
+  // Redis's SCAN guarantee. Looks at about `count` fields (a compact encoding: all); returns the next cursor, 0 at the
+  // end.
   template <class Visit>
   uint64_t scan(uint64_t cursor, size_t count, int64_t now_ms, Visit visit) const;
 
@@ -130,9 +131,7 @@ class Hash {
     std::unique_ptr<FieldExpiries> expiries;  // null while no field ever had a TTL
 
     ~Big();
-    int64_t expiry_ms(const HashItem* item) const {
-      return item->timed() ? expiries->expiry_ms(item) : kNoFieldExpiry;
-    }
+    int64_t expiry_ms(const HashItem* item) const { return item->timed() ? expiries->expiry_ms(item) : kNoFieldExpiry; }
     HashEntry entry(const HashItem* item) const { return {item->field(), item->value(), expiry_ms(item)}; }
     void insert(uint64_t hash, std::string_view field, std::string_view value, int64_t expiry_ms);
     void rewrite(Table<HashItemTraits>::Slot* slot, std::string_view value, int64_t expiry_ms);
@@ -198,7 +197,8 @@ size_t Hash::expire_due(int64_t now_ms, size_t max_fields, Visit visit) {
   size_t expired = 0;
   while (expired < max_fields && next_expiry_ms() != kNoFieldExpiry && next_expiry_ms() <= now_ms) {
     ListpackValue::Scratch scratch;
-    std::string_view field = is_table() ? big().expiries->earliest_item()->field() : pack().text(pack().first(), scratch);
+    std::string_view field =
+        is_table() ? big().expiries->earliest_item()->field() : pack().text(pack().first(), scratch);
     visit(field);
     remove(field);
     ++expired;
@@ -243,8 +243,7 @@ void Hash::random_with_repeats(Random& random, size_t count, int64_t now_ms, Vis
   const bool gather = next_expiry_ms() != kNoFieldExpiry && live_length(now_ms) * 2 < length();
   const std::vector<const HashItem*> live = gather ? live_items(now_ms) : std::vector<const HashItem*>();
   while (count > 0) {
-    const HashItem* item =
-        gather ? live[random.below(live.size())] : big().items.random([&] { return random.next(); });
+    const HashItem* item = gather ? live[random.below(live.size())] : big().items.random([&] { return random.next(); });
     if (visit_live(item, now_ms, visit)) --count;
   }
 }

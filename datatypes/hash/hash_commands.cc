@@ -16,7 +16,9 @@ HashLimits hash_limits(const Context& ctx) {
           static_cast<size_t>(ctx.config().hash_max_listpack_value)};
 }
 
-int64_t write_clock_ms(const Context& ctx) { return ctx.environment().replica ? 0 : ctx.now_ms(); }
+int64_t write_clock_ms(const Context& ctx) {
+  return ctx.environment().replica ? 0 : ctx.now_ms();
+}
 
 bool drop_due_field(Context& ctx, Edit<Hash>& hash, std::string_view field) {
   if (!hash.exists() || !hash->has_expiries()) return false;

@@ -18,8 +18,8 @@ HashLimits hash_limits(const Context& ctx);
 // the field as it stands.
 int64_t write_clock_ms(const Context& ctx);
 
-// Deletes the field if it is due, as a lookup in Redis does: event "hexpired", and HDEL as effect, so that a caller that
-// goes on must journal itself (ctx.effect(ctx.args())). Returns whether it did.
+// Deletes the field if it is due, as a lookup in Redis does: event "hexpired", and HDEL as effect, so that a caller
+// that goes on must journal itself (ctx.effect(ctx.args())). Returns whether it did.
 bool drop_due_field(Context& ctx, Edit<Hash>& hash, std::string_view field);
 
 }  // namespace synap

@@ -84,7 +84,9 @@ struct FieldChanges {
 };
 
 // A time that has passed deletes at once, except on a replica, whose master sends the deletion.
-bool has_passed(const Context& ctx, int64_t expiry_ms) { return expiry_ms <= write_clock_ms(ctx); }
+bool has_passed(const Context& ctx, int64_t expiry_ms) {
+  return expiry_ms <= write_clock_ms(ctx);
+}
 
 void expire_or_delete(Context& ctx, Edit<Hash>& hash, std::string_view field, int64_t expiry_ms,
                       FieldChanges* changes) {
@@ -177,10 +179,18 @@ void expire_fields(Context& ctx, TimeKind kind) {
   hash.changed(changes.set.size() + changes.deleted.size(), kEventHash, changes.deleted.empty() ? "hexpire" : "hdel");
 }
 
-void cmd_hexpire(Context& ctx) { expire_fields(ctx, kEx); }
-void cmd_hpexpire(Context& ctx) { expire_fields(ctx, kPx); }
-void cmd_hexpireat(Context& ctx) { expire_fields(ctx, kExat); }
-void cmd_hpexpireat(Context& ctx) { expire_fields(ctx, kPxat); }
+void cmd_hexpire(Context& ctx) {
+  expire_fields(ctx, kEx);
+}
+void cmd_hpexpire(Context& ctx) {
+  expire_fields(ctx, kPx);
+}
+void cmd_hexpireat(Context& ctx) {
+  expire_fields(ctx, kExat);
+}
+void cmd_hpexpireat(Context& ctx) {
+  expire_fields(ctx, kPxat);
+}
 
 void reply_expiry_times(Context& ctx, TimeKind kind) {
   const Hash* hash;
@@ -203,10 +213,18 @@ void reply_expiry_times(Context& ctx, TimeKind kind) {
   }
 }
 
-void cmd_httl(Context& ctx) { reply_expiry_times(ctx, kEx); }
-void cmd_hpttl(Context& ctx) { reply_expiry_times(ctx, kPx); }
-void cmd_hexpiretime(Context& ctx) { reply_expiry_times(ctx, kExat); }
-void cmd_hpexpiretime(Context& ctx) { reply_expiry_times(ctx, kPxat); }
+void cmd_httl(Context& ctx) {
+  reply_expiry_times(ctx, kEx);
+}
+void cmd_hpttl(Context& ctx) {
+  reply_expiry_times(ctx, kPx);
+}
+void cmd_hexpiretime(Context& ctx) {
+  reply_expiry_times(ctx, kExat);
+}
+void cmd_hpexpiretime(Context& ctx) {
+  reply_expiry_times(ctx, kPxat);
+}
 
 void cmd_hpersist(Context& ctx) {
   auto hash = ctx.edit<Hash>(ctx.arg(1));

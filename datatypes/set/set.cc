@@ -88,7 +88,9 @@ Set Set::copy() const {
   return twin;
 }
 
-void Set::clear() { become(0); }
+void Set::clear() {
+  become(0);
+}
 
 // Frees the present form; `word` is the next.
 void Set::become(uintptr_t word) {

@@ -1,7 +1,7 @@
-// Set: different members. One word, so that it lives in place in a keyspace entry: null (empty, the first member decides
-// the form), an intset or a listpack in Redis's bytes, or a Table of SetItems. Forms change as in Redis: intset to listpack
-// or table, listpack to table; back only where a result is built afresh or most members are popped.
-// Reads are const and may run in parallel.
+// Set: different members. One word, so that it lives in place in a keyspace entry: null (empty, the first member
+// decides the form), an intset or a listpack in Redis's bytes, or a Table of SetItems. Forms change as in Redis: intset
+// to listpack or table, listpack to table; back only where a result is built afresh or most members are popped. Reads
+// are const and may run in parallel.
 #pragma once
 
 #include <cstddef>
@@ -87,7 +87,8 @@ class Set {
   // visit(const SetElement&) -> bool: false ends the walk soon (within one bucket of a table).
   template <class Visit>
   void for_each_while(Visit visit) const;
-  // Redis's SCAN guarantee. Visits about `count` members (a compact set all at once); returns the next cursor, 0 at the end.
+  // Redis's SCAN guarantee. Visits about `count` members (a compact set all at once); returns the next cursor, 0 at the
+  // end.
   template <class Visit>
   uint64_t scan(uint64_t cursor, size_t count, Visit visit) const;
 
@@ -144,8 +145,12 @@ class Set {
 };
 static_assert(sizeof(Set) == 8);
 
-inline SetElement as_element(std::string_view member) { return SetElement{member.data(), member.size(), 0}; }
-inline SetElement as_element(const SetItem* item) { return as_element(item->member()); }
+inline SetElement as_element(std::string_view member) {
+  return SetElement{member.data(), member.size(), 0};
+}
+inline SetElement as_element(const SetItem* item) {
+  return as_element(item->member());
+}
 
 template <class Visit>
 void Set::for_each_element(Visit visit) const {

@@ -102,7 +102,9 @@ std::vector<const Set*> existing(SetSpan sets) {
   return present;
 }
 
-bool smaller(const Set* a, const Set* b) { return a->size() < b->size(); }
+bool smaller(const Set* a, const Set* b) {
+  return a->size() < b->size();
+}
 
 // Sorted by size, each set once; empty if any set is missing.
 std::vector<const Set*> for_intersection(SetSpan sets) {
@@ -112,8 +114,8 @@ std::vector<const Set*> for_intersection(SetSpan sets) {
   return sorted;
 }
 
-// Redis's choice for SDIFF: looking every member of the first set up in the others, or removing all of theirs from a copy.
-// The lookups get a bonus of two.
+// Redis's choice for SDIFF: looking every member of the first set up in the others, or removing all of theirs from a
+// copy. The lookups get a bonus of two.
 bool difference_by_lookup(SetSpan sets) {
   size_t lookups = 0;
   size_t removals = 0;

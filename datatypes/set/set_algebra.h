@@ -1,5 +1,5 @@
-// Union, intersection and difference of sets: visited without building a result where that is cheaper, or built as a Set.
-// A null pointer among the sets is a missing key: an empty set. Inputs are only read.
+// Union, intersection and difference of sets: visited without building a result where that is cheaper, or built as a
+// Set. A null pointer among the sets is a missing key: an empty set. Inputs are only read.
 #pragma once
 
 #include <cstddef>

@@ -39,8 +39,12 @@ void reply_members(Context& ctx, VisitResult visit_result) {
 void cmd_sinter(Context& ctx) {
   reply_members(ctx, [](SetSpan sets, const SetVisitor& visit) { return visit_intersection(sets, 0, visit); });
 }
-void cmd_sunion(Context& ctx) { reply_members(ctx, visit_union); }
-void cmd_sdiff(Context& ctx) { reply_members(ctx, visit_difference); }
+void cmd_sunion(Context& ctx) {
+  reply_members(ctx, visit_union);
+}
+void cmd_sdiff(Context& ctx) {
+  reply_members(ctx, visit_difference);
+}
 
 void store_result(Context& ctx, Set (*build)(SetSpan, const SetLimits&), std::string_view event) {
   std::vector<const Set*> sets;
@@ -51,9 +55,15 @@ void store_result(Context& ctx, Set (*build)(SetSpan, const SetLimits&), std::st
   ctx.reply().integer(static_cast<int64_t>(size));
 }
 
-void cmd_sinterstore(Context& ctx) { store_result(ctx, build_intersection, "sinterstore"); }
-void cmd_sunionstore(Context& ctx) { store_result(ctx, build_union, "sunionstore"); }
-void cmd_sdiffstore(Context& ctx) { store_result(ctx, build_difference, "sdiffstore"); }
+void cmd_sinterstore(Context& ctx) {
+  store_result(ctx, build_intersection, "sinterstore");
+}
+void cmd_sunionstore(Context& ctx) {
+  store_result(ctx, build_union, "sunionstore");
+}
+void cmd_sdiffstore(Context& ctx) {
+  store_result(ctx, build_difference, "sdiffstore");
+}
 
 struct IntercardArguments {
   ArgViews keys;
@@ -83,8 +93,7 @@ void cmd_sintercard(Context& ctx) {
   if (!parse_intercard(ctx, &intercard)) return;
   std::vector<const Set*> sets;
   if (!read_sets(ctx, intercard.keys, &sets)) return;
-  const size_t members =
-      visit_intersection(sets, static_cast<size_t>(intercard.limit), [](const SetElement&) {});
+  const size_t members = visit_intersection(sets, static_cast<size_t>(intercard.limit), [](const SetElement&) {});
   ctx.reply().integer(static_cast<int64_t>(members));
 }
 
@@ -109,10 +118,18 @@ uint64_t cost_of_intersection(Context& ctx, ArgViews keys) {
   return smallest * keys.size();
 }
 
-uint64_t cost_from_first(Context& ctx) { return cost_of_all(ctx, ctx.args().subspan(1)); }
-uint64_t cost_after_target(Context& ctx) { return cost_of_all(ctx, ctx.args().subspan(2)); }
-uint64_t cost_sinter(Context& ctx) { return cost_of_intersection(ctx, ctx.args().subspan(1)); }
-uint64_t cost_sinterstore(Context& ctx) { return cost_of_intersection(ctx, ctx.args().subspan(2)); }
+uint64_t cost_from_first(Context& ctx) {
+  return cost_of_all(ctx, ctx.args().subspan(1));
+}
+uint64_t cost_after_target(Context& ctx) {
+  return cost_of_all(ctx, ctx.args().subspan(2));
+}
+uint64_t cost_sinter(Context& ctx) {
+  return cost_of_intersection(ctx, ctx.args().subspan(1));
+}
+uint64_t cost_sinterstore(Context& ctx) {
+  return cost_of_intersection(ctx, ctx.args().subspan(2));
+}
 
 uint64_t cost_sintercard(Context& ctx) {
   int64_t count;

@@ -54,9 +54,12 @@ int64_t earliest(const Model& fields) {
 std::string random_text(Random& random, uint64_t variety) {
   const uint64_t n = random.below(variety);
   switch (random.below(4)) {
-    case 0: return to_text(static_cast<int64_t>(n) - static_cast<int64_t>(variety / 2));
-    case 1: return std::string(n % 30, 'v');
-    default: return "text:" + to_text(n);
+    case 0:
+      return to_text(static_cast<int64_t>(n) - static_cast<int64_t>(variety / 2));
+    case 1:
+      return std::string(n % 30, 'v');
+    default:
+      return "text:" + to_text(n);
   }
 }
 
@@ -80,7 +83,9 @@ double chi_square(const std::map<std::string, size_t>& counts, size_t kinds, siz
 void change(Random& random, uint64_t variety, int64_t now_ms, const HashLimits& limits, Hash* hash, Model* model) {
   const std::string field = random_text(random, variety);
   switch (random.below(10)) {
-    case 0: case 1: case 2: {
+    case 0:
+    case 1:
+    case 2: {
       const std::string value = random_text(random, 1000);
       REQUIRE(hash->set(field, value, limits) == !model->contains(field));
       (*model)[field] = ModelValue{value, kNoFieldExpiry};
@@ -92,10 +97,12 @@ void change(Random& random, uint64_t variety, int64_t now_ms, const HashLimits& 
       (*model)[field].value = value;
       break;
     }
-    case 4: case 5:
+    case 4:
+    case 5:
       REQUIRE(hash->remove(field) == (model->erase(field) == 1));
       break;
-    case 6: case 7: {
+    case 6:
+    case 7: {
       const int64_t expiry_ms =
           random.below(4) == 0 ? kNoFieldExpiry : now_ms + 1 + static_cast<int64_t>(random.below(500));
       REQUIRE(hash->set_expiry(field, expiry_ms) == model->contains(field));

@@ -28,10 +28,14 @@ Model members_of(const Set& set) {
 std::string random_member(Random& random, uint64_t variety) {
   const uint64_t n = random.below(variety);
   switch (random.below(4)) {
-    case 0: return to_text(static_cast<int64_t>(n) - static_cast<int64_t>(variety / 2));
-    case 1: return std::string(n % 40, 'x');
-    case 2: return "0" + to_text(n);
-    default: return "member:" + to_text(n);
+    case 0:
+      return to_text(static_cast<int64_t>(n) - static_cast<int64_t>(variety / 2));
+    case 1:
+      return std::string(n % 40, 'x');
+    case 2:
+      return "0" + to_text(n);
+    default:
+      return "member:" + to_text(n);
   }
 }
 
