@@ -108,15 +108,21 @@ void cmd_geopos(Context& ctx) {
 
 // ---- searching
 
+// Sorts the first `kept`. All of them keep their order among equals, as in Redis.
+template <class Before>
+void sort_matches(std::vector<GeoMatch>& matches, size_t kept, Before before) {
+  if (kept == matches.size()) return std::stable_sort(matches.begin(), matches.end(), before);
+  std::partial_sort(matches.begin(), matches.begin() + static_cast<ptrdiff_t>(kept), matches.end(), before);
+}
+
 std::vector<GeoMatch> find_matches(const Zset& zset, const GeoQuery& query) {
   auto matches = geo_search(zset, query.shape, query.any ? query.count : 0);
   const size_t kept = query.count == 0 ? matches.size() : std::min(query.count, matches.size());
   auto nearer = [](const GeoMatch& a, const GeoMatch& b) { return a.distance_metres < b.distance_metres; };
   auto farther = [](const GeoMatch& a, const GeoMatch& b) { return a.distance_metres > b.distance_metres; };
-  const auto middle = matches.begin() + static_cast<ptrdiff_t>(kept);
-  if (query.sort == GeoSort::kAscending) std::partial_sort(matches.begin(), middle, matches.end(), nearer);
-  if (query.sort == GeoSort::kDescending) std::partial_sort(matches.begin(), middle, matches.end(), farther);
-  matches.erase(middle, matches.end());
+  if (query.sort == GeoSort::kAscending) sort_matches(matches, kept, nearer);
+  if (query.sort == GeoSort::kDescending) sort_matches(matches, kept, farther);
+  matches.resize(kept);
   return matches;
 }
 

@@ -26,9 +26,9 @@ GeoShape geo_polygon(std::vector<GeoPoint> vertices);
 
 struct GeoMatch {
   std::string member;
-  double score;
+  double score = 0;
   GeoPoint point;
-  double distance_metres;  // from the shape's centre
+  double distance_metres = 0;  // from the shape's centre
 };
 
 // Whether the point is inside; then `*distance_metres` is set.

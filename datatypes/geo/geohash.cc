@@ -30,6 +30,15 @@ uint32_t gather(uint64_t x) {
   return static_cast<uint32_t>(x);
 }
 
+// Any sorted set may be asked for positions. A score that is no geohash gives the place that Redis's conversion gives
+// on x86-64, where what does not fit has only the top bit, or none.
+uint64_t to_bits(double score) {
+  constexpr double kTwoTo63 = 9223372036854775808.0;
+  if (score >= 2 * kTwoTo63) return 0;
+  if (score >= kTwoTo63) return static_cast<uint64_t>(score);
+  return score >= -kTwoTo63 ? static_cast<uint64_t>(static_cast<int64_t>(score)) : uint64_t{1} << 63;
+}
+
 GeoCell cell_in(GeoPoint point, int steps, double latitude_max) {
   SYNAP_ASSERT(steps > 0 && steps <= kGeoStepsMax);
   double row = (point.latitude + latitude_max) / (latitude_max + latitude_max);
@@ -79,10 +88,7 @@ double geo_score(GeoPoint point) {
 }
 
 GeoPoint geo_point(double score) {
-  // Any sorted set may be asked for positions; a score that is no geohash gives some place, as in Redis.
-  constexpr double kInt64Limit = 9.2e18;
-  bool fits = score > -kInt64Limit && score < kInt64Limit;
-  GeoCell cell{fits ? static_cast<uint64_t>(static_cast<int64_t>(score)) : 0, kGeoStepsMax};
+  const GeoCell cell{to_bits(score), kGeoStepsMax};
   GeoArea area = geo_area(cell);
   double longitude = (area.min_longitude + area.max_longitude) / 2;
   double latitude = (area.min_latitude + area.max_latitude) / 2;

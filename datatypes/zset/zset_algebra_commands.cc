@@ -137,7 +137,7 @@ void reply_algebra(Context& ctx, Operation operation) {
   if (!open_operands(ctx, &call) || !parse_algebra_options(ctx, &call)) return;
   ZsetBuilder builder;
   compute(call, &builder);
-  const Zset result = builder.finish(zset_limits(ctx.config()));
+  const Zset result = builder.finish(ZsetLimits{0, 0});  // only to be walked
   reply_walk(ctx.reply(), result, {0, result.size(), false}, call.with_scores);
 }
 
