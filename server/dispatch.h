@@ -107,6 +107,7 @@ class Dispatcher final : public CommandRunner {
   Outcome retry(Caller& caller);
 
   void run_inner(Context& outer, const Command* command, const Args& args, Reply* reply) override;
+  uint64_t inner_cost(Context& outer, const Command* command, const Args& args) override;
 
   // Runs `work` on this reactor's thread under exclusive locks of the mask, as soon as they can be had: mostly at once.
   using GuardedWork = std::function<void(ShardGuard* guard)>;
@@ -149,10 +150,12 @@ class Dispatcher final : public CommandRunner {
   void serve_ready(ShardGuard* guard);
   void serve_key(ShardGuard* guard, const WaiterTable::ReadyKey& ready, Shard& shard);
   bool serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& waiter);
-  void delete_seen_expired(int db, std::span<const std::string> keys);
+  void delete_seen_expired(int db, std::span<const ExpiredSeen> seen);
   void expire_database(Shard& shard, size_t index, int db, int64_t deadline_us);
   void expire_key(DbSlice& slice, int db, Entry* entry);
-  void expire_fields(DbSlice& slice, int db);
+  void expire_fields(DbSlice& slice, int db, int64_t deadline_us);
+  void expire_hash(DbSlice& slice, int db, Entry* entry, size_t fields_max);
+  void fields_expired(DbSlice& slice, int db, Entry* entry, std::span<const std::string> fields);
   void journal_effects();
 
   Server& server_;

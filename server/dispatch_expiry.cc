@@ -34,7 +34,7 @@ void Dispatcher::expire_cycle(size_t reactor, size_t reactors, int64_t budget_us
     for (int db = 0; db < server_.keyspace->databases(); ++db) {
       DbSlice& slice = shard.dbs[static_cast<size_t>(db)];
       if (slice.expiring != 0) expire_database(shard, index, db, deadline_us);
-      if (!slice.field_expiring.empty()) expire_fields(slice, db);
+      if (!slice.field_expiries.empty()) expire_fields(slice, db, deadline_us);
     }
     journal_effects();
     serve_ready(&guard);
@@ -86,54 +86,73 @@ void Dispatcher::expire_key(DbSlice& slice, int db, Entry* entry) {
   dispose_entry(entry, environment_.config->lazyfree_lazy_expire);
 }
 
-// Fields whose time has come, a bounded number per hash and round.
-void Dispatcher::expire_fields(DbSlice& slice, int db) {
-  std::vector<std::string> done;
-  const std::vector<std::string> names(slice.field_expiring.begin(), slice.field_expiring.end());
-  for (const std::string& name : names) {
-    const uint64_t hash = hash_bytes(name);
-    Entry* entry = slice.find(hash, name);
-    if (entry == nullptr || entry->type() != ValueType::kHash ||
-        entry->object<Hash>()->next_expiry_ms() == kNoFieldExpiry) {
-      done.push_back(name);
-      continue;
-    }
-    Hash& fields = *entry->object<Hash>();
-    if (fields.next_expiry_ms() > environment_.now_ms) continue;
-    std::vector<std::string> expired;
-    fields.expire_due(environment_.now_ms, kFieldsPerHash,
-                      [&](std::string_view field, auto&&...) { expired.emplace_back(field); });
-    if (expired.empty()) continue;
-    keyspace_stats_.count(keyspace_stats_.expired_fields, expired.size());
-    if (environment_.journaling) {
-      std::vector<std::string_view> deletion = {"HDEL", name};
-      deletion.insert(deletion.end(), expired.begin(), expired.end());
-      effects_.append(db, deletion);
-      journal_effects();
-    }
-    server_.dirty.fetch_add(expired.size(), std::memory_order_relaxed);
-    const uint32_t events = environment_.config->notify_keyspace_events;
-    if ((events & kEventHash) != 0) environment_.observer->keyspace_event(db, kEventHash, "hexpired", name);
-    Shard& shard = server_.keyspace->shard_of(hash);
-    shard.watches.touch(db, name);
-    if (environment_.tracking) environment_.observer->key_changed(db, name, nullptr);
-    if (fields.length() != 0) continue;
-    dispose_entry(slice.take(hash, name));
-    if ((events & kEventGeneric) != 0) environment_.observer->keyspace_event(db, kEventGeneric, "del", name);
+// Fields whose time has come, hash by hash, the earliest first.
+void Dispatcher::expire_fields(DbSlice& slice, int db, int64_t deadline_us) {
+  while (!slice.field_expiries.empty() && slice.field_expiries.begin()->first <= environment_.now_ms &&
+         monotonic_us() < deadline_us) {
+    expire_hash(slice, db, slice.field_expiries.begin()->second, kFieldsPerHash);
   }
-  for (const std::string& name : done) slice.field_expiring.erase(name);
 }
 
-// Keys that a read found past their expiry, after its guard was released: deleted if their shards are free now, else
-// left to active expiry.
-void Dispatcher::delete_seen_expired(int db, std::span<const std::string> keys) {
-  for (const std::string& key : keys) {
-    const uint64_t hash = hash_bytes(key);
+// Removes up to `fields_max` due fields, and the key when none is left.
+void Dispatcher::expire_hash(DbSlice& slice, int db, Entry* entry, size_t fields_max) {
+  std::vector<std::string> expired;
+  const int64_t before_ms = next_field_expiry_ms(entry);
+  entry->object<Hash>()->expire_due(environment_.now_ms, fields_max,
+                                    [&](std::string_view field) { expired.emplace_back(field); });
+  slice.field_expiry_changed(entry, before_ms);
+  if (!expired.empty()) fields_expired(slice, db, entry, expired);
+}
+
+// These fields are gone from the hash: effects, events, and the key's end when it is empty.
+void Dispatcher::fields_expired(DbSlice& slice, int db, Entry* entry, std::span<const std::string> fields) {
+  const std::string key(entry->key());
+  const uint64_t hash = hash_bytes(key);
+  keyspace_stats_.count(keyspace_stats_.expired_fields, fields.size());
+  if (environment_.journaling) {
+    for (const std::string& field : fields) {
+      const std::string_view deletion[] = {"HDEL", key, field};
+      effects_.append(db, deletion);
+    }
+    journal_effects();
+  }
+  server_.dirty.fetch_add(fields.size(), std::memory_order_relaxed);
+  const uint32_t events = environment_.config->notify_keyspace_events;
+  if ((events & kEventHash) != 0) environment_.observer->keyspace_event(db, kEventHash, "hexpired", key);
+  const bool emptied = entry->object<Hash>()->empty();
+  if (emptied) {
+    dispose_entry(slice.take(hash, key));
+    if ((events & kEventGeneric) != 0) environment_.observer->keyspace_event(db, kEventGeneric, "del", key);
+  }
+  Shard& shard = server_.keyspace->shard_of(hash);
+  shard.watches.touch(db, key);
+  if (!shard.waiters.empty()) shard.waiters.key_changed(db, key, emptied);
+  if (environment_.tracking) environment_.observer->key_changed(db, key, nullptr);
+}
+
+// What a read found past its expiry, after its guard was released: deleted if the shard is free now, else left to active
+// expiry.
+void Dispatcher::delete_seen_expired(int db, std::span<const ExpiredSeen> seen) {
+  for (const ExpiredSeen& one : seen) {
+    const uint64_t hash = hash_bytes(one.key);
     ShardGuard guard;
     if (guard.try_take(server_.keyspace, server_.guards, shard_bit(hash), LockMode::kExclusive) >= 0) continue;
     DbSlice& slice = server_.keyspace->slice(db, hash);
-    Entry* entry = slice.find(hash, key);
-    if (entry != nullptr && entry->expired(environment_.now_ms)) expire_key(slice, db, entry);
+    Entry* entry = slice.find(hash, one.key);
+    if (entry == nullptr) {
+      // Somebody else deleted it meanwhile.
+    } else if (entry->expired(environment_.now_ms)) {
+      expire_key(slice, db, entry);
+    } else if (one.what == ExpiredSeen::What::kAllDueFields) {
+      if (next_field_expiry_ms(entry) != 0) expire_hash(slice, db, entry, SIZE_MAX);
+    } else if (one.what == ExpiredSeen::What::kField && next_field_expiry_ms(entry) != 0) {
+      Hash& fields = *entry->object<Hash>();
+      const int64_t before_ms = fields.next_expiry_ms();
+      if (fields.remove_if_due(one.field, environment_.now_ms)) {
+        slice.field_expiry_changed(entry, before_ms);
+        fields_expired(slice, db, entry, std::span(&one.field, 1));
+      }
+    }
     serve_ready(&guard);
     guard.release();
   }

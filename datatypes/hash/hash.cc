@@ -268,6 +268,11 @@ bool Hash::remove(std::string_view field) {
   return true;
 }
 
+bool Hash::remove_if_due(std::string_view field, int64_t now_ms) {
+  HashValue value;
+  return has_expiries() && !get(field, now_ms, &value) && remove(field);
+}
+
 bool Hash::set_expiry(std::string_view field, int64_t expiry_ms) {
   if (is_table()) {
     auto* slot = big().items.find(hash_bytes(field), field);

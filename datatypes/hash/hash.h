@@ -95,6 +95,7 @@ class Hash {
   // Returns whether the field is new.
   bool set(std::string_view field, std::string_view value, const HashLimits& limits, Expiry expiry = Expiry::kClear);
   bool remove(std::string_view field);
+  bool remove_if_due(std::string_view field, int64_t now_ms);
   // kNoFieldExpiry removes the TTL. False if there is no such field.
   bool set_expiry(std::string_view field, int64_t expiry_ms);
   // kNotInteger, kOverflow. Keeps the field's TTL.

@@ -21,9 +21,7 @@ int64_t write_clock_ms(const Context& ctx) {
 }
 
 bool drop_due_field(Context& ctx, Edit<Hash>& hash, std::string_view field) {
-  if (!hash.exists() || !hash->has_expiries()) return false;
-  HashValue ignored;
-  if (hash->get(field, write_clock_ms(ctx), &ignored) || !hash->remove(field)) return false;
+  if (!hash.exists() || !hash->remove_if_due(field, write_clock_ms(ctx))) return false;
   ctx.environment().stats->count(ctx.environment().stats->expired_fields);
   ctx.effect({"HDEL", hash.key(), field});
   hash.changed(0, kEventHash, "hexpired");
@@ -55,7 +53,7 @@ int64_t set_pairs(Context& ctx) {
   const bool may_be_due = value.has_expiries();
   int64_t created = 0;
   for (size_t i = 2; i < ctx.argc(); i += 2) {
-    if (may_be_due && !value.contains(ctx.arg(i), write_clock_ms(ctx))) value.remove(ctx.arg(i));
+    if (may_be_due) value.remove_if_due(ctx.arg(i), write_clock_ms(ctx));
     created += value.set(ctx.arg(i), ctx.arg(i + 1), limits) ? 1 : 0;
   }
   hash.changed(pairs, kEventHash, "hset");
@@ -83,11 +81,19 @@ void cmd_hsetnx(Context& ctx) {
   ctx.reply().one();
 }
 
+// Looks a field up for a read command. A due one is not there, and is deleted once the read is over.
+bool look_up(Context& ctx, const Hash* hash, std::string_view field, HashValue* value) {
+  if (hash == nullptr) return false;
+  if (hash->get(field, ctx.now_ms(), value)) return true;
+  if (value->expiry_ms != kNoFieldExpiry) ctx.saw_expired_field(ctx.arg(1), field);
+  return false;
+}
+
 void cmd_hget(Context& ctx) {
   const Hash* hash;
   if (!ctx.read(ctx.arg(1), &hash)) return;
   HashValue value;
-  if (hash == nullptr || !hash->get(ctx.arg(2), ctx.now_ms(), &value)) return ctx.reply().null();
+  if (!look_up(ctx, hash, ctx.arg(2), &value)) return ctx.reply().null();
   ctx.reply().bulk(value.text);
 }
 
@@ -97,7 +103,7 @@ void cmd_hmget(Context& ctx) {
   ctx.reply().array(ctx.argc() - 2);
   for (const std::string_view field : ctx.args().subspan(2)) {
     HashValue value;
-    if (hash == nullptr || !hash->get(field, ctx.now_ms(), &value)) {
+    if (!look_up(ctx, hash, field, &value)) {
       ctx.reply().null();
     } else {
       ctx.reply().bulk(value.text);
@@ -125,14 +131,15 @@ void cmd_hstrlen(Context& ctx) {
   const Hash* hash;
   if (!ctx.read(ctx.arg(1), &hash)) return;
   HashValue value;
-  if (hash == nullptr || !hash->get(ctx.arg(2), ctx.now_ms(), &value)) return ctx.reply().zero();
+  if (!look_up(ctx, hash, ctx.arg(2), &value)) return ctx.reply().zero();
   ctx.reply().integer(static_cast<int64_t>(value.text.size()));
 }
 
 void cmd_hexists(Context& ctx) {
   const Hash* hash;
   if (!ctx.read(ctx.arg(1), &hash)) return;
-  ctx.reply().integer(hash != nullptr && hash->contains(ctx.arg(2), ctx.now_ms()) ? 1 : 0);
+  HashValue value;
+  ctx.reply().integer(look_up(ctx, hash, ctx.arg(2), &value) ? 1 : 0);
 }
 
 void cmd_hgetall(Context& ctx) {
@@ -233,6 +240,7 @@ void cmd_hrandfield(Context& ctx) {
   }
   const Hash* hash;
   if (!ctx.read(ctx.arg(1), &hash)) return;
+  if (hash != nullptr && hash->live_length(ctx.now_ms()) != hash->length()) ctx.saw_expired_fields(ctx.arg(1));
   if (ctx.argc() >= 3) {
     if (hash == nullptr) return ctx.reply().empty_array();
     return reply_random_fields(ctx, *hash, count, with_values);

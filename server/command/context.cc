@@ -65,6 +65,7 @@ EditBase::EditBase(Context& ctx, std::string_view key, ValueType type)
     return;
   }
   ctx.touch(entry_);
+  if (type == ValueType::kHash) field_expiry_before_ms_ = next_field_expiry_ms(entry_);
 }
 
 void EditBase::create(uint64_t word) {
@@ -94,6 +95,7 @@ void EditBase::close() {
   if (closed_) return;
   closed_ = true;
   if (entry_ == nullptr) return;
+  if (type_ == ValueType::kHash) ctx_.slice(hash_).field_expiry_changed(entry_, field_expiry_before_ms_);
   if (!is_empty_object()) {
     if (changed_) ctx_.announce(key_, hash_, false);
     return;
@@ -333,7 +335,7 @@ const Entry* Context::peek(std::string_view key) {
   check_covered(hash, false);
   const Entry* entry = slice(hash).find(hash, key);
   if (entry == nullptr || !entry->expired(now_ms())) return entry;
-  if (!environment_->replica) expired_seen_.emplace_back(key);
+  if (!environment_->replica) expired_seen_.push_back({std::string(key), ExpiredSeen::What::kKey, {}});
   return nullptr;
 }
 
@@ -347,6 +349,16 @@ const Entry* Context::lookup(std::string_view key) {
   environment_->stats->count(environment_->stats->hits);
   touch(entry);
   return entry;
+}
+
+void Context::saw_expired_field(std::string_view key, std::string_view field) {
+  if (environment_->replica) return;
+  expired_seen_.push_back({std::string(key), ExpiredSeen::What::kField, std::string(field)});
+}
+
+void Context::saw_expired_fields(std::string_view key) {
+  if (environment_->replica) return;
+  expired_seen_.push_back({std::string(key), ExpiredSeen::What::kAllDueFields, {}});
 }
 
 void Context::open_string(const Entry& entry, StringRef* value) {

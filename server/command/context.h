@@ -195,6 +195,7 @@ class EditBase {
   uint64_t hash_ = 0;
   ValueType type_;
   Entry* entry_ = nullptr;
+  int64_t field_expiry_before_ms_ = 0;  // of a hash, when it was opened
   bool wrong_type_ = false;
   bool closed_ = false;
   bool changed_ = false;
@@ -294,6 +295,14 @@ struct KeyHash {
   uint64_t hash;
 };
 
+// What a read found past its expiry: a key, one field of a hash, or any fields of a hash.
+struct ExpiredSeen {
+  enum class What { kKey, kField, kAllDueFields };
+  std::string key;
+  What what = What::kKey;
+  std::string field;
+};
+
 class Context {
  public:
   // --- The call.
@@ -350,6 +359,9 @@ class Context {
     return entry == nullptr || entry->type() != TypeOf<T>::kType ? nullptr : entry->object<T>();
   }
   static void open_string(const Entry& entry, StringRef* value);
+  // A read met a field (or fields) of a hash past its expiry: deleted after the command, as Redis does on access.
+  void saw_expired_field(std::string_view key, std::string_view field);
+  void saw_expired_fields(std::string_view key);
 
   // --- Writing (the row must say kWrite).
   template <class T>
@@ -447,7 +459,7 @@ class Context {
   bool inner_ = false;  // inside EXEC or a script
   std::optional<BlockRequest> block_request_;
   std::vector<std::pair<size_t, std::string>> pinned_arguments_;
-  std::vector<std::string> expired_seen_;  // by reads, to be deleted after them
+  std::vector<ExpiredSeen> expired_seen_;  // by reads, to be deleted after them
 };
 
 }  // namespace synap

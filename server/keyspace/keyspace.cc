@@ -7,6 +7,14 @@ namespace synap {
 void DbSlice::add(uint64_t hash, Entry* entry) {
   table.insert(hash, entry, entry->has_expiry());
   expiring += entry->has_expiry() ? 1 : 0;
+  field_expiry_changed(entry, 0);
+}
+
+void DbSlice::field_expiry_changed(Entry* entry, int64_t before_ms) {
+  const int64_t after_ms = next_field_expiry_ms(entry);
+  if (after_ms == before_ms) return;
+  if (before_ms != 0) field_expiries.erase({before_ms, entry});
+  if (after_ms != 0) field_expiries.emplace(after_ms, entry);
 }
 
 void DbSlice::replace(uint64_t hash, Entry* old_entry, Entry* fresh) {
@@ -17,20 +25,20 @@ void DbSlice::replace(uint64_t hash, Entry* old_entry, Entry* fresh) {
 }
 
 void DbSlice::replace_at(EntryTable::Slot* slot, Entry* fresh) {
+  Entry* old = slot->item();
   expiring += fresh->has_expiry() ? 1 : 0;
-  expiring -= slot->item()->has_expiry() ? 1 : 0;
+  expiring -= old->has_expiry() ? 1 : 0;
+  if (!field_expiries.empty()) field_expiries.erase({next_field_expiry_ms(old), old});
   slot->set_item(fresh);
   slot->set_mark(fresh->has_expiry());
+  field_expiry_changed(fresh, 0);
 }
 
 Entry* DbSlice::take(uint64_t hash, std::string_view key) {
   Entry* entry = table.erase(hash, key);
   if (entry == nullptr) return nullptr;
   expiring -= entry->has_expiry() ? 1 : 0;
-  if (!field_expiring.empty()) {
-    const auto it = field_expiring.find(entry->key());
-    if (it != field_expiring.end()) field_expiring.erase(it);
-  }
+  if (!field_expiries.empty()) field_expiries.erase({next_field_expiry_ms(entry), entry});
   return entry;
 }
 

@@ -36,7 +36,7 @@ class DbSlice {
   EntryTable table;
   size_t expiring = 0;            // entries with an expiry (their slots are marked)
   uint64_t expire_cursor = 0;     // where active expiry goes on
-  std::set<std::string, std::less<>> field_expiring;  // hashes with field TTLs
+  std::set<std::pair<int64_t, Entry*>> field_expiries;  // hashes with field TTLs, by their first field's expiry in ms
   double expired_stale_share = 0;  // of the keys sampled last, how many were due
 
   Entry* find(uint64_t hash, std::string_view key) const { return table.find_item(hash, key); }
@@ -46,6 +46,8 @@ class DbSlice {
   void replace_at(EntryTable::Slot* slot, Entry* fresh);
   // The same by search; the old entry's memory is freed, not what its value owns.
   void replace(uint64_t hash, Entry* old_entry, Entry* fresh);
+  // A hash of this slice was changed; before that its first field expired at `before_ms` (0: none had a TTL).
+  void field_expiry_changed(Entry* entry, int64_t before_ms);
   // Takes the entry out of the table; it is the caller's.
   Entry* take(uint64_t hash, std::string_view key);
 };

@@ -125,6 +125,10 @@ void dispose_entry(Entry* entry, bool lazy) {
   }
 }
 
+int64_t next_field_expiry_ms(const Entry* entry) {
+  return entry->type() == ValueType::kHash ? entry->object<Hash>()->next_expiry_ms() : 0;
+}
+
 size_t entry_memory_bytes(const Entry* entry, size_t samples) {
   return entry->bytes() + type_ops(entry).memory_bytes(entry, samples);
 }
