@@ -8,16 +8,34 @@
 #include "datatypes/hyperloglog/hyperloglog_commands.h"
 #include "datatypes/list/list_commands.h"
 #include "datatypes/set/set_commands.h"
+#include "datatypes/stream/stream_commands.h"
 #include "datatypes/string/string_commands.h"
 #include "datatypes/zset/zset_commands.h"
+#include "server/admin/config_commands.h"
 #include "server/admin/connection_commands.h"
+#include "server/admin/transaction_commands.h"
 
 namespace synap {
 
 namespace {
 
-const std::array<CommandFamily, 1> kFamilies = {
+const std::array kFamilies = {
+    kBitmapCommands,
+    kGeoCommands,
+    kHashCommands,
+    kHashTtlCommands,
+    kHyperloglogCommands,
+    kListCommands,
+    kSetCommands,
+    kSetAlgebraCommands,
+    kStreamCommands,
     kStringCommands,
+    kZsetCommands,
+    kConfigCommands,
+    kConnectionCommands,
+    kClientCommands,
+    kCommandCommands,
+    kTransactionCommands,
 };
 
 }  // namespace

@@ -467,6 +467,14 @@ void Dispatcher::run_inner(Context& outer, const Command* command, const Args& a
   outer.expired_seen_.insert(outer.expired_seen_.end(), ctx.expired_seen_.begin(), ctx.expired_seen_.end());
 }
 
+uint64_t Dispatcher::inner_cost(Context& outer, const Command* command, const Args& args) {
+  if (command->cost == nullptr) return 0;
+  Context ctx;
+  fill(&ctx, command, args, outer.session_, outer.reply_);
+  ctx.guard_ = outer.guard_;
+  return command->cost(ctx);
+}
+
 // --- Blocking.
 
 bool Dispatcher::block(Caller& caller, Context* ctx) {

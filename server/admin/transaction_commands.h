@@ -1,0 +1,14 @@
+// The rows of MULTI, EXEC, DISCARD, WATCH and UNWATCH.
+#pragma once
+
+#include "server/command/command.h"
+
+namespace synap {
+
+extern const CommandFamily kTransactionCommands;
+
+// Ends the session's transaction and forgets its watches. The guard covers the watched keys' shards (kUsesWatched).
+void discard_transaction(Context& ctx);
+void unwatch_all(Context& ctx);
+
+}  // namespace synap
