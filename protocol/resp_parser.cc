@@ -22,18 +22,24 @@ constexpr size_t kTokensKeptMax = 1024;
 // The common length line "<up to nine digits>\r\n" at p: returns what follows it. Null leaves the decision to the
 // slow path: signs, leading zeros, garbage, or an incomplete line.
 inline const char* fast_length(const char* p, const char* end, int64_t* length) {
-  const char* const limit = end - p > 10 ? p + 10 : end;
-  if (p == limit) return nullptr;
-  int64_t value = static_cast<unsigned char>(*p) - '0';
-  if (value < 0 || value > 9) return nullptr;
-  if (value == 0 && end - p > 1 && p[1] != '\r') return nullptr;
-  for (++p; p != limit; ++p) {
-    const int digit = static_cast<unsigned char>(*p) - '0';
-    if (digit < 0 || digit > 9) {
-      if (*p != '\r' || end - p < 2) return nullptr;
+  if (end - p < 4) return nullptr;
+  const unsigned first = static_cast<unsigned char>(p[0]) - unsigned{'0'};
+  if (first > 9) return nullptr;
+  if (p[1] == '\r') {
+    *length = first;
+    return p + 3;
+  }
+  const unsigned second = static_cast<unsigned char>(p[1]) - unsigned{'0'};
+  if (second > 9 || first == 0) return nullptr;
+  int64_t value = first * 10 + second;
+  const char* const limit = end - p > 10 ? p + 9 : end - 1;
+  for (p += 2; p != limit; ++p) {
+    if (*p == '\r') {
       *length = value;
       return p + 2;
     }
+    const unsigned digit = static_cast<unsigned char>(*p) - unsigned{'0'};
+    if (digit > 9) return nullptr;
     value = value * 10 + digit;
   }
   return nullptr;
