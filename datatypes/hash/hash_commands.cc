@@ -273,6 +273,10 @@ void cmd_hscan(Context& ctx) {
 
 // --- Costs, in fields visited.
 
+uint64_t cost_arguments(Context& ctx) {
+  return ctx.argc();
+}
+
 uint64_t cost_all_fields(Context& ctx) {
   const Hash* hash = ctx.peek_as<Hash>(ctx.arg(1));
   return hash == nullptr ? 0 : hash->length();
@@ -307,12 +311,12 @@ constexpr std::string_view kAnyOutput = "nondeterministic_output";
 constexpr std::string_view kAnyOrder = "nondeterministic_output_order";
 
 constexpr Command kRows[] = {
-    {"hset", cmd_hset, -4, kAdd, kCatHash, {kUpdateKey}},
+    {"hset", cmd_hset, -4, kAdd, kCatHash, {kUpdateKey}, {}, cost_arguments},
     {"hsetnx", cmd_hsetnx, 4, kAdd, kCatHash, {one_key(kKeyRW | kKeyInsert)}},
-    {"hmset", cmd_hmset, -4, kAdd, kCatHash, {kUpdateKey}},
+    {"hmset", cmd_hmset, -4, kAdd, kCatHash, {kUpdateKey}, {}, cost_arguments},
     {"hget", cmd_hget, 3, kRead, kCatHash, {kReadKey}},
-    {"hmget", cmd_hmget, -3, kRead, kCatHash, {kReadKey}},
-    {"hdel", cmd_hdel, -3, kWrite | kFast, kCatHash, {one_key(kKeyRW | kKeyDelete)}},
+    {"hmget", cmd_hmget, -3, kRead, kCatHash, {kReadKey}, {}, cost_arguments},
+    {"hdel", cmd_hdel, -3, kWrite | kFast, kCatHash, {one_key(kKeyRW | kKeyDelete)}, {}, cost_arguments},
     {"hlen", cmd_hlen, 2, kRead, kCatHash, {kLookKey}},
     {"hstrlen", cmd_hstrlen, 3, kRead, kCatHash, {kLookKey}},
     {"hexists", cmd_hexists, 3, kRead, kCatHash, {kLookKey}},

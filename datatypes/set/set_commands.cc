@@ -194,6 +194,10 @@ void cmd_sscan(Context& ctx) {
 
 // --- Costs, in members visited.
 
+uint64_t cost_arguments(Context& ctx) {
+  return ctx.argc();
+}
+
 uint64_t size_of(Context& ctx) {
   const Set* set = ctx.peek_as<Set>(ctx.arg(1));
   return set == nullptr ? 0 : set->size();
@@ -235,10 +239,10 @@ constexpr std::string_view kAnyOutput = "nondeterministic_output";
 constexpr std::string_view kAnyOrder = "nondeterministic_output_order";
 
 constexpr Command kRows[] = {
-    {"sadd", cmd_sadd, -3, kWrite | kDenyOom | kFast, kCatSet, {kInsertKey}},
-    {"srem", cmd_srem, -3, kWrite | kFast, kCatSet, {one_key(kKeyRW | kKeyDelete)}},
+    {"sadd", cmd_sadd, -3, kWrite | kDenyOom | kFast, kCatSet, {kInsertKey}, {}, cost_arguments},
+    {"srem", cmd_srem, -3, kWrite | kFast, kCatSet, {one_key(kKeyRW | kKeyDelete)}, {}, cost_arguments},
     {"sismember", cmd_sismember, 3, kRead, kCatSet, {kLookKey}},
-    {"smismember", cmd_smismember, -3, kRead, kCatSet, {kReadKey}},
+    {"smismember", cmd_smismember, -3, kRead, kCatSet, {kReadKey}, {}, cost_arguments},
     {"scard", cmd_scard, 2, kRead, kCatSet, {kLookKey}},
     {"smembers", cmd_smembers, 2, kReadonly, kCatSet, {kReadKey}, {}, size_of, nullptr, {kAnyOrder}},
     {"smove", cmd_smove, 4, kWrite | kFast, kCatSet, {kTakeKey, kMoveTarget}},
