@@ -6,7 +6,9 @@
 #include "datatypes/encoding/listpack.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <optional>
 
 #include "server/base/number.h"
 
@@ -370,6 +372,27 @@ void Listpack::append_many(std::span<const std::string_view> texts) {
     const EncodedEntry entry(text);
     entry.write(data_ + at);
     at += static_cast<Position>(entry.bytes());
+  }
+}
+
+void Listpack::append_values(std::span<const ListpackValue> values) {
+  constexpr size_t kBatch = 16;
+  std::array<std::optional<EncodedEntry>, kBatch> entries;
+  for (size_t first = 0; first < values.size(); first += kBatch) {
+    const std::span<const ListpackValue> batch = values.subspan(first, std::min(kBatch, values.size() - first));
+    size_t added = 0;
+    for (size_t i = 0; i < batch.size(); ++i) {
+      const ListpackValue& value = batch[i];
+      value.is_integer() ? entries[i].emplace(value.integer)
+                         : entries[i].emplace(std::string_view(value.data, value.size));
+      added += entries[i]->bytes();
+    }
+    Position at = view().end();
+    splice(at, 0, added, static_cast<int64_t>(batch.size()));
+    for (size_t i = 0; i < batch.size(); ++i) {
+      entries[i]->write(data_ + at);
+      at += static_cast<Position>(entries[i]->bytes());
+    }
   }
 }
 

@@ -190,6 +190,8 @@ class Listpack {
   void prepend_integer(int64_t number) { insert_before_integer(ListpackView::kHeaderBytes, number); }
   // One growth for all of them.
   void append_many(std::span<const std::string_view> texts);
+  // The same for numbers and texts (which become numbers when they spell one).
+  void append_values(std::span<const ListpackValue> values);
   // All elements of `other`, at the tail or the head.
   void append_pack(ListpackView other);
   void prepend_pack(ListpackView other);

@@ -86,6 +86,31 @@ __attribute__((target("avx2"))) void pack_avx2(const uint8_t* wide, uint8_t* den
   pack_groups(wide, dense, kTailGroups);
 }
 
+// For each value, compares all registers with it: real sketches hold some twenty values.
+__attribute__((target("avx2"))) HllHistogram histogram_avx2(const uint8_t* wide) {
+  constexpr size_t kVectors = kHllRegisters / 32;
+  constexpr size_t kRoundsMax = 128;  // byte counters overflow at 256
+  const auto* vectors = reinterpret_cast<const __m256i*>(wide);
+  HllHistogram histogram{};
+  size_t left = kHllRegisters;
+  for (size_t value = 0; left > 0 && value < histogram.size(); ++value) {
+    const __m256i wanted = _mm256_set1_epi8(static_cast<char>(value));
+    __m256i total = _mm256_setzero_si256();
+    for (size_t first = 0; first < kVectors; first += kRoundsMax) {
+      __m256i sums = _mm256_setzero_si256();
+      for (size_t i = first; i < first + kRoundsMax; ++i) {
+        sums = _mm256_sub_epi8(sums, _mm256_cmpeq_epi8(_mm256_load_si256(vectors + i), wanted));
+      }
+      total = _mm256_add_epi64(total, _mm256_sad_epu8(sums, _mm256_setzero_si256()));
+    }
+    alignas(32) uint64_t lanes[4];
+    _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), total);
+    histogram[value] = static_cast<uint32_t>(lanes[0] + lanes[1] + lanes[2] + lanes[3]);
+    left -= histogram[value];
+  }
+  return histogram;
+}
+
 #endif
 
 }  // namespace
@@ -122,6 +147,9 @@ void hll_dense_pack(const HllRegisters& registers, uint8_t* dense) {
 }
 
 HllHistogram hll_histogram(const HllRegisters& registers) {
+#ifdef __x86_64__
+  if (has_avx2()) return histogram_avx2(registers.values.data());
+#endif
   // Equal values in a row would wait for each other's increments in one table, so there are four.
   constexpr size_t kTables = 4;
   std::array<HllHistogram, kTables> tables{};

@@ -1,5 +1,8 @@
 #include "datatypes/stream/stream_block.h"
 
+#include <array>
+#include <vector>
+
 #include "server/base/assert.h"
 
 namespace synap {
@@ -10,18 +13,20 @@ using Position = ListpackView::Position;
 
 constexpr int64_t kEntryFixedElements = 3;  // flags, ms-delta, seq-delta
 
-int64_t integer_at(ListpackView pack, Position at) {
-  int64_t value = 0;
-  const bool is_integer = pack.get(at).to_integer(&value);
-  SYNAP_DCHECK(is_integer);
-  (void)is_integer;
-  return value;
+int64_t take_integer(ListpackView pack, Position* at) {
+  const ListpackValue value = pack.read(*at, at);
+  if (value.is_integer()) [[likely]]
+    return value.integer;
+  // Redis never stores an integer as text, but an old file may.
+  int64_t number = 0;
+  const bool spelled = value.to_integer(&number);
+  SYNAP_DCHECK(spelled);
+  static_cast<void>(spelled);
+  return number;
 }
 
-int64_t take_integer(ListpackView pack, Position* at) {
-  const int64_t value = integer_at(pack, *at);
-  *at = pack.next(*at);
-  return value;
+int64_t integer_at(ListpackView pack, Position at) {
+  return take_integer(pack, &at);
 }
 
 Position skip_forward(ListpackView pack, Position at, int64_t count) {
@@ -44,19 +49,32 @@ bool same_fields(ListpackView pack, const StreamBlockHead& head, StreamFields fi
   return true;
 }
 
+ListpackValue number_value(int64_t number) {
+  return {.integer = number};
+}
+ListpackValue text_value(std::string_view text) {
+  return {.data = text.empty() ? "" : text.data(), .size = text.size()};
+}
+
 void append_entry(Listpack* pack, const StreamId& master, const StreamId& id, StreamFields fields, bool same) {
-  pack->append_integer(same ? kStreamEntrySameFields : 0);
-  pack->append_integer(static_cast<int64_t>(id.ms - master.ms));
-  pack->append_integer(static_cast<int64_t>(id.seq - master.seq));
+  constexpr size_t kValuesOnStack = 32;
+  std::array<ListpackValue, kValuesOnStack> few;
+  std::vector<ListpackValue> many;
   const auto field_count = static_cast<int64_t>(fields.size() / 2);
-  if (!same) {
-    pack->append_integer(field_count);
-    pack->append_many(fields);
-    pack->append_integer(kEntryFixedElements + 1 + 2 * field_count);
-    return;
+  const int64_t element_count = kEntryFixedElements + (same ? field_count : 1 + 2 * field_count);
+  ListpackValue* begin = few.data();
+  if (static_cast<size_t>(element_count) + 1 > kValuesOnStack) {
+    many.resize(static_cast<size_t>(element_count) + 1);
+    begin = many.data();
   }
-  for (size_t i = 1; i < fields.size(); i += 2) pack->append(fields[i]);
-  pack->append_integer(kEntryFixedElements + field_count);
+  ListpackValue* at = begin;
+  *at++ = number_value(same ? kStreamEntrySameFields : 0);
+  *at++ = number_value(static_cast<int64_t>(id.ms - master.ms));
+  *at++ = number_value(static_cast<int64_t>(id.seq - master.seq));
+  if (!same) *at++ = number_value(field_count);
+  for (size_t i = same ? 1 : 0; i < fields.size(); i += same ? 2 : 1) *at++ = text_value(fields[i]);
+  *at++ = number_value(element_count);
+  pack->append_values({begin, at});
 }
 
 void bump(Listpack* pack, Position at, int64_t change) {
@@ -78,10 +96,8 @@ StreamBlockHead::StreamBlockHead(ListpackView pack) {
 void StreamEntry::next_field(std::string_view* field, std::string_view* value) {
   const ListpackView pack(pack_);
   Position* name_at = (flags_ & kStreamEntrySameFields) != 0 ? &next_master_field_at_ : &next_element_at_;
-  *field = pack.text(*name_at, field_text_);
-  *name_at = pack.next(*name_at);
-  *value = pack.text(next_element_at_, value_text_);
-  next_element_at_ = pack.next(next_element_at_);
+  *field = pack.read(*name_at, name_at).text(field_text_);
+  *value = pack.read(next_element_at_, &next_element_at_).text(value_text_);
 }
 
 StreamBlockCursor::StreamBlockCursor(const StreamBlock& block, bool reverse)
