@@ -13,6 +13,8 @@
 #include "datatypes/zset/zset_commands.h"
 #include "server/admin/config_commands.h"
 #include "server/admin/connection_commands.h"
+#include "server/admin/info_commands.h"
+#include "server/admin/server_commands.h"
 #include "server/admin/transaction_commands.h"
 
 namespace synap {
@@ -36,6 +38,12 @@ const std::array kFamilies = {
     kClientCommands,
     kCommandCommands,
     kTransactionCommands,
+    kInfoCommands,
+    kServerCommands,
+    kSlowlogCommands,
+    kLatencyCommands,
+    kMemoryCommands,
+    kDebugCommands,
 };
 
 }  // namespace

@@ -50,15 +50,26 @@ void Dispatcher::expire_database(Shard& shard, size_t, int db, int64_t deadline_
   std::vector<Entry*> due;
   for (bool again = true; again && slice.expiring != 0 && monotonic_us() < deadline_us;) {
     size_t sampled = 0;
+    int64_t ttl_sum_ms = 0;
     due.clear();
     for (size_t bucket = 0; bucket < kBucketsPerLoop && sampled < keys_per_loop; ++bucket) {
       slice.expire_cursor = slice.table.sample_marked(slice.expire_cursor, [&](Entry* entry) {
         ++sampled;
-        if (entry->expired(environment_.now_ms)) due.push_back(entry);
+        if (entry->expired(environment_.now_ms)) {
+          due.push_back(entry);
+        } else {
+          ttl_sum_ms += entry->expiry_ms() - environment_.now_ms;
+        }
       });
       if (slice.expire_cursor == 0) break;  // once around
     }
     for (Entry* entry : due) expire_key(slice, db, entry);
+    if (sampled > due.size()) {
+      const int64_t mean = ttl_sum_ms / static_cast<int64_t>(sampled - due.size());
+      std::atomic<int64_t>& known = server_.mean_ttl_ms[static_cast<size_t>(db)];
+      const int64_t old = known.load(std::memory_order_relaxed);
+      known.store(old == 0 ? mean : old + (mean - old) / 50, std::memory_order_relaxed);
+    }
     slice.expired_stale_share =
         sampled == 0 ? 0 : static_cast<double>(due.size()) / static_cast<double>(sampled);
     again = sampled != 0 && due.size() * 100 > sampled * acceptable;

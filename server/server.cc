@@ -139,12 +139,15 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
   server.latency = &latency;
   server.monitor = monitor.get();
   server.journal = &journal;
+  server.mean_ttl_ms = std::vector<std::atomic<int64_t>>(static_cast<size_t>(loaded.config.databases));
+  server.startup_memory_bytes = used_memory_bytes();
   server.run_id = random_hex(40);
   server.executable = executable;
   server.config_file = config_file;
   server.start_ms = wall_clock_ms();
   server.port = static_cast<int>(loaded.config.port);
   server.begin_shutdown = [this](uint32_t flags) { return begin_shutdown(flags); };
+  server.abort_shutdown = [] { return false; };  // a shutdown waits for nothing, so it cannot be stopped
   server.init_session = [this](Session& session) { init_session(session); };
   server.end_session = [this](Session& session, Dispatcher& dispatcher, Reactor& reactor) {
     end_session(session, dispatcher, reactor);

@@ -7,7 +7,7 @@
 
 #include "server/admin/authentication.h"
 #include "server/admin/client_info.h"
-#include "server/base/hash.h"
+#include "server/admin/transaction_commands.h"
 #include "server/base/text.h"
 #include "server/command/context.h"
 #include "server/command/monitor.h"
@@ -133,20 +133,6 @@ void cmd_quit(Context& ctx) {
   ctx.session().set(kSessionCloseAfterReply);
 }
 
-// The row's kUsesWatched has locked the shards of the watched keys.
-void forget_transaction(Context& ctx) {
-  Session& session = ctx.session();
-  for (const WatchedKey& watched : session.watched) {
-    ctx.keyspace().shard_of(hash_bytes(watched.key)).watches.unwatch(watched.db, watched.key);
-  }
-  session.watched.clear();
-  session.queued.clear();
-  session.queued_bytes = 0;
-  session.shared->watched_keys.store(0, std::memory_order_relaxed);
-  session.shared->multi_commands.store(-1, std::memory_order_relaxed);
-  session.shared->multi_bytes.store(0, std::memory_order_relaxed);
-}
-
 void cmd_reset(Context& ctx) {
   Session& session = ctx.session();
   const bool monitors = session.has(kSessionMonitor);
@@ -154,7 +140,7 @@ void cmd_reset(Context& ctx) {
     return ctx.error("ERR can only reset normal client connections");
   }
   if (monitors) ctx.server().monitor->remove(session.id());
-  forget_transaction(ctx);
+  discard_transaction(ctx);  // the row's kUsesWatched has locked the shards of the watched keys
   session.clear(kSessionMonitor | kSessionReplica | kSessionMulti | kSessionDirtyCas | kSessionDirtyExec |
                 kSessionReadonly | kSessionReplyOff | kSessionReplySkipNext | kSessionNoEvict | kSessionNoTouch);
   set_db(session, kFirstDb);

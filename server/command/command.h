@@ -22,6 +22,14 @@ using SecretFunction = bool (*)(ArgViews args, size_t index);
 using CostFunction = uint64_t (*)(Context& ctx);
 inline constexpr uint64_t kSlowLaneCost = 4000;
 
+// How the guard of one call differs from what the row's flags say (SORT).
+enum CallGuard : uint32_t {
+  kGuardAllShards = 1U << 0,  // touches keys that the call does not name
+  kGuardShared = 1U << 1,     // only reads, though the row says kWrite
+};
+// A set of CallGuard bits.
+using GuardFunction = uint32_t (*)(ArgViews args);
+
 // Facts about a command. The first group is what COMMAND prints; the second steers dispatch.
 enum CommandFlag : uint64_t {
   kWrite = 1ULL << 0,
@@ -182,6 +190,7 @@ struct Command {
   std::string_view full_name = {};  // subcommands: "config|get"; empty for top-level commands
   size_t secret_from = 0;           // arguments from this one on are not shown in MONITOR and the slow log; 0: none
   SecretFunction secret = nullptr;  // where it depends on the call
+  GuardFunction guard = nullptr;    // where it depends on the call
 
   std::string_view display_name() const { return full_name.empty() ? name : full_name; }
   bool hides(ArgViews args, size_t index) const {

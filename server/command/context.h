@@ -86,6 +86,8 @@ class KeyspaceObserver {
   virtual void keyspace_event(int db, uint32_t event_class, std::string_view event, std::string_view key) = 0;
   // `by`: the session that changed it, or null (expiry, eviction).
   virtual void key_changed(int db, std::string_view key, const Session* by) = 0;
+  // All keys of a database went at once: FLUSHDB, FLUSHALL. Under all shards' locks.
+  virtual void database_flushed(int /*db*/, const Session* /*by*/) {}
 
  protected:
   ~KeyspaceObserver() = default;
@@ -283,6 +285,7 @@ struct BlockRequest {
   ValueType type;                      // a key of another type does not wake the client
   int64_t timeout_ms = 0;              // from now; 0: for ever
   bool null_array_on_timeout = true;   // otherwise a plain null
+  std::string_view timeout_reply = {}; // RESP to reply instead of a null: a constant (WAIT)
   bool wake_on_delete = false;         // also run again when a key goes away or changes its type (XREADGROUP)
 };
 

@@ -67,6 +67,45 @@ size_t total_system_memory_bytes() {
   return static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
+std::string allocator_report() {
+#ifdef SYNAP_JEMALLOC
+  std::string report;
+  malloc_stats_print([](void* out, const char* text) { static_cast<std::string*>(out)->append(text); }, &report, nullptr);
+  return report;
+#else
+  return "Stats not supported for the current allocator";
+#endif
+}
+
+bool allocator_control([[maybe_unused]] const std::string& name, [[maybe_unused]] const int64_t* value,
+                       [[maybe_unused]] int64_t* old) {
+#ifdef SYNAP_JEMALLOC
+  // Figures are bool, 32-bit or 64-bit: ask for the widest that fits.
+  for (size_t size : {sizeof(int64_t), sizeof(int32_t), sizeof(bool)}) {
+    int64_t out = 0;
+    size_t out_size = size;
+    int64_t in = value == nullptr ? 0 : *value;
+    if (mallctl(name.c_str(), &out, &out_size, value == nullptr ? nullptr : &in, value == nullptr ? 0 : size) == 0) {
+      *old = out;
+      return true;
+    }
+  }
+#endif
+  return false;
+}
+
+bool allocator_control_text([[maybe_unused]] const std::string& name, [[maybe_unused]] std::string* old) {
+#ifdef SYNAP_JEMALLOC
+  const char* text = nullptr;
+  size_t size = sizeof text;
+  if (mallctl(name.c_str(), &text, &size, nullptr, 0) == 0 && text != nullptr) {
+    *old = text;
+    return true;
+  }
+#endif
+  return false;
+}
+
 void purge_allocator() {
 #ifdef SYNAP_JEMALLOC
   mallctl("arena." "4096" ".purge", nullptr, nullptr, nullptr, 0);  // 4096: MALLCTL_ARENAS_ALL

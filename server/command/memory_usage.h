@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace synap {
 
@@ -20,6 +21,13 @@ const char* allocator_name();
 
 size_t resident_memory_bytes();  // of the process, from /proc
 size_t total_system_memory_bytes();
+
+// The allocator's own report, for people.
+std::string allocator_report();
+// Reads, and with `value` sets, a numeric figure by the allocator's name for it. False: no such name, or no allocator
+// that has names.
+bool allocator_control(const std::string& name, const int64_t* value, int64_t* old);
+bool allocator_control_text(const std::string& name, std::string* old);
 
 // Gives free pages back to the system (MEMORY PURGE).
 void purge_allocator();

@@ -66,11 +66,16 @@ struct Server {
   std::atomic<bool> cron_paused{false};     // DEBUG PAUSE-CRON
   std::atomic<size_t> peak_memory_bytes{0};
   std::atomic<bool> tracking{false};        // some client caches keys
+  size_t startup_memory_bytes = 0;
+  std::vector<std::atomic<int64_t>> mean_ttl_ms;  // per database, of the keys that active expiry saw lately
+  std::atomic<int64_t> operations_per_second{0};
+  std::atomic<size_t> pubsub_channels{0}, pubsub_patterns{0}, pubsub_shard_channels{0};
 
   // What a write gets while kStateDiskError is set. Set by persistence.
   std::function<std::string()> disk_error;
   // SHUTDOWN: begins an orderly end (any thread). Flags are ShutdownFlag bits. Returns an error text, or empty.
   std::function<std::string(uint32_t flags)> begin_shutdown;
+  std::function<bool()> abort_shutdown;  // false: none was under way
 
   // A new client's user, and the protected-mode and ACL defaults.
   std::function<void(Session&)> init_session;
