@@ -1,3 +1,4 @@
+// The copying side of arguments: one allocation for a stored command, growing arenas for a batch.
 #include "protocol/args.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The chain of chunks. The tail's end is cursor_; every other chunk's is its own `end`.
 #include "protocol/output_buffer.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The parts of Reply that are too rare or too big to be inlined.
 #include "protocol/reply.h"
 
 #include "server/base/number.h"

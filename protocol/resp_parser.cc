@@ -1,3 +1,7 @@
+// Scanning. Arguments that lie in one input are views into it (scan_arguments). When the input ends in the middle,
+// stop_at() notes what the last token is, keep_tail() copies the unfinished command, and resume() first completes
+// that one token from the next input, then scans on in place: no byte is looked at twice or copied twice.
+// Invariant: while parsing, stash_ is empty unless it begins the command under way.
 #include "protocol/resp_parser.h"
 
 #include <algorithm>

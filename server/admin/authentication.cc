@@ -1,3 +1,4 @@
+// Until users have rules of their own there is one, `default`, whose password is `requirepass`.
 #include "server/admin/authentication.h"
 
 #include <memory>

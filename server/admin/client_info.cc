@@ -1,3 +1,4 @@
+// The fields of CLIENT LIST, in Redis's order and spelling, from the part of a session that any thread may read.
 #include "server/admin/client_info.h"
 
 #include <utility>

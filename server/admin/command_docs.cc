@@ -1,3 +1,4 @@
+// Finding rows, and the parser of the argument notation that command_docs.h describes.
 #include "server/admin/command_docs.h"
 
 #include <array>

@@ -1,3 +1,4 @@
+// Rows as COMMAND INFO's arrays and COMMAND DOCS' maps, in Redis's order of fields.
 #include "server/admin/command_reply.h"
 
 #include <algorithm>

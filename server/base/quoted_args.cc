@@ -1,3 +1,4 @@
+// The rules are Redis's (its inline commands): escapes only in double quotes, \' only in single ones.
 #include "server/base/quoted_args.h"
 
 #include <cstdint>

@@ -5,6 +5,9 @@
 #include <set>
 #include <string>
 
+#include "server/command/command_table.h"
+#include "server/command_list.h"
+
 namespace synap {
 namespace {
 
@@ -69,6 +72,21 @@ TEST_CASE("rows are found by name") {
   CHECK(get.group->name == "string");
   CHECK(find_command_doc("client|kill").doc != nullptr);
   CHECK(find_command_doc("nosuch").doc == nullptr);
+}
+
+TEST_CASE("commands and documentation cover each other") {
+  const CommandTable table(command_families());
+  std::string undocumented;
+  for (size_t i = 0; i < table.size(); ++i) {
+    const std::string_view name = table.at(i).display_name();
+    if (find_command_doc(name).doc == nullptr) undocumented += std::string(name) + " ";
+  }
+  CHECK(undocumented == "");
+  std::string without_command;
+  for_each_command_doc([&](const CommandDocGroup&, const CommandDoc& doc) {
+    if (table.find_full(doc.name) == nullptr) without_command += std::string(doc.name) + " ";
+  });
+  CHECK(without_command == "");
 }
 
 }  // namespace synap
