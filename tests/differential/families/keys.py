@@ -57,4 +57,7 @@ exact  DEL list ; exact RPUSH list 3 1 2 ; exact (SORT|SORT_RO) list [BY w_*] [G
 exact  SORT_RO {key} [LIMIT {index} {index}] [ALPHA] [STORE k3]
 exact  SET (w_1|w_2|w_3) {int}
 exact  OBJECT HELP
+shape  RANDOMKEY
+shape  DUMP {key}
+exact  RESTORE {key} {count} {value} [REPLACE] [ABSTTL] [IDLETIME {int}] [FREQ {int}]
 """
