@@ -28,9 +28,15 @@ constexpr int kAttemptsBeforeGrowing = 4;
 constexpr size_t kQuotedBytesMax = 128;
 
 // Reads share their shards, but for those that join a key's waiters (XREAD) or keep a result in the value (PFCOUNT).
-LockMode mode_of(const Command* command) {
+LockMode mode_of(const Command* command, ArgViews args) {
+  if (command->guard != nullptr && (command->guard(args) & kGuardShared) != 0) return LockMode::kShared;
   const bool only_reads = command->has(kReadonly) && !command->has(kBlocking | kMayReplicate);
   return only_reads ? LockMode::kShared : LockMode::kExclusive;
+}
+
+bool needs_all_shards(const Command* command, ArgViews args) {
+  if (command->has(kAllShards | kSelfGuarded)) return true;
+  return command->guard != nullptr && (command->guard(args) & kGuardAllShards) != 0;
 }
 
 std::string unknown_command_error(const Args& args) {
@@ -150,9 +156,9 @@ ShardMask Dispatcher::session_mask(const Session& session, const Command* comman
   if (!command->has(kRunsQueue)) return mask;
   std::vector<KeyRef> refs;
   for (const QueuedCommand& queued : session.queued) {
-    if (queued.command->has(kAllShards | kSelfGuarded | kGrowingGuard)) return kAllShardsMask;
-    refs.clear();
     const Args args = const_cast<QueuedCommand&>(queued).args.args();
+    if (queued.command->has(kGrowingGuard) || needs_all_shards(queued.command, args.span())) return kAllShardsMask;
+    refs.clear();
     find_keys(*queued.command, args.span(), &refs);
     for (const KeyRef& key : refs) mask |= shard_bit(hash_bytes(args[key.position]));
   }
@@ -261,6 +267,7 @@ Outcome Dispatcher::dispatch(Caller& caller, const Args& args) {
 
 Outcome Dispatcher::retry(Caller& caller) {
   Caller::Suspended& suspended = caller.suspended;
+  if (suspended.long_call != nullptr) return continue_sliced(caller);
   const Args args = suspended.args.args();
   const uint32_t hit = server_.state->get() & forbidding_states(suspended.command->flags);
   std::string error;
@@ -290,12 +297,14 @@ Outcome Dispatcher::start(Caller& caller, const Command* command, const Args& ar
     return Outcome::kSuspended;
   }
   hash_keys(command, args, &keys);
-  if (command->has(kAllShards | kSelfGuarded)) keys.add_mask(kAllShardsMask);
+  const LockMode mode = mode_of(command, args.span());
+  const bool all = needs_all_shards(command, args.span());
+  if (all) keys.add_mask(kAllShardsMask);
   if (command->has(kUsesWatched | kRunsQueue)) keys.add_mask(session_mask(caller.session(), command));
-  const bool growing = command->has(kGrowingGuard) || (command->has(kAllShards) && mode_of(command) == LockMode::kExclusive);
+  const bool growing = command->has(kGrowingGuard) || (all && mode == LockMode::kExclusive);
   if (keys.mask() != 0 || growing) {
     if (resumed) guard = std::move(caller.suspended.guard);
-    if (!acquire(caller, keys.mask(), mode_of(command), growing, &guard)) {
+    if (!acquire(caller, keys.mask(), mode, growing, &guard)) {
       suspend(caller, command, args, resumed);
       caller.suspended.guard = std::move(guard);
       return Outcome::kSuspended;
@@ -379,6 +388,7 @@ void Dispatcher::run_on_worker(Caller& caller) {
 
 Outcome Dispatcher::run_guarded(Caller& caller, const Command* command, const Args& args, const KeyHashes& keys,
                                 ShardGuard* guard, bool resumed) {
+  if (command->has(kGrowingGuard)) return run_sliced(caller, command, args, keys, guard, resumed);
   Context ctx;
   fill(&ctx, command, args, &caller.session(), &caller.reply());
   ctx.key_hashes_ = keys.span();
@@ -394,6 +404,80 @@ Outcome Dispatcher::run_guarded(Caller& caller, const Command* command, const Ar
   return blocked ? Outcome::kSuspended : Outcome::kDone;
 }
 
+// --- Commands in slices.
+
+// A command that may turn into a sliced call lives on the heap from its start.
+Outcome Dispatcher::run_sliced(Caller& caller, const Command* command, const Args& args, const KeyHashes& keys,
+                               ShardGuard* guard, bool resumed) {
+  auto call = std::make_unique<LongCall>();
+  call->keys = keys;
+  call->guard = std::move(*guard);
+  call->started_us = monotonic_us();
+  Context& ctx = call->ctx;
+  fill(&ctx, command, args, &caller.session(), &caller.reply());
+  ctx.key_hashes_ = call->keys.span();
+  ctx.guard_ = &call->guard;
+  if (ctx.effects_ != nullptr) ctx.effects_ = &call->effects;
+  feed_monitor(&ctx);
+  const uint64_t begin = cycles_now();
+  command->handler(ctx);
+  SlicedCall::Step step = SlicedCall::Step::kDone;
+  if (ctx.sliced_call_ != nullptr) step = ctx.sliced_call_->step(ctx);
+  call->busy_ns = clock_.nanoseconds(cycles_now() - begin);
+  if (step == SlicedCall::Step::kDone) return finish_sliced(caller, call.get());
+  // Others get their turn now: the guard must be real, the arguments must last.
+  call->guard.promote_to_growing();
+  server_.guards->hand_over();
+  suspend(caller, command, args, resumed);
+  ctx.args_ = caller.suspended.args.args();
+  ctx.key_hashes_ = {};
+  caller.suspended.long_call = std::move(call);
+  if (step == SlicedCall::Step::kSliced) {
+    caller.wake();
+    return Outcome::kSuspended;
+  }
+  return continue_sliced(caller);
+}
+
+// Takes the shards a sliced call waits for, then runs its next step.
+Outcome Dispatcher::continue_sliced(Caller& caller) {
+  LongCall& call = *caller.suspended.long_call;
+  Context& ctx = call.ctx;
+  for (;;) {
+    const int missed = call.guard.try_grow(ctx.wanted_shards_);
+    if (missed < 0) break;
+    if (server_.keyspace->shard(static_cast<size_t>(missed)).lock.wait(&caller, call.guard.mode(), true)) {
+      return Outcome::kSuspended;
+    }
+  }
+  const uint64_t begin = cycles_now();
+  const SlicedCall::Step step = ctx.sliced_call_->step(ctx);
+  call.busy_ns += clock_.nanoseconds(cycles_now() - begin);
+  if (step == SlicedCall::Step::kDone) {
+    server_.guards->take_back();
+    const std::unique_ptr<LongCall> ended = std::move(caller.suspended.long_call);
+    return finish_sliced(caller, ended.get());
+  }
+  caller.wake();  // comes back after a turn of the loop
+  return Outcome::kSuspended;
+}
+
+Outcome Dispatcher::finish_sliced(Caller&, LongCall* call) {
+  Context& ctx = call->ctx;
+  count_call(&ctx, call->busy_ns);
+  settle_effects(&ctx);
+  std::swap(effects_, call->effects);
+  finish(&ctx, &call->guard);
+  return Outcome::kDone;
+}
+
+// Inside EXEC the guard covers everything: all steps at once.
+void Dispatcher::run_to_end(Context* ctx) {
+  if (ctx->sliced_call_ == nullptr) return;
+  while (ctx->sliced_call_->step(*ctx) != SlicedCall::Step::kDone) {
+  }
+}
+
 // --- Running.
 
 void Dispatcher::fill(Context* ctx, const Command* command, const Args& args, Session* session, Reply* reply) {
@@ -406,13 +490,20 @@ void Dispatcher::fill(Context* ctx, const Command* command, const Args& args, Se
 }
 
 // Runs the handler, counts, and gathers its effects.
+void Dispatcher::feed_monitor(Context* ctx) {
+  if (server_.monitor->active() && !ctx->command_->has(kSkipMonitor)) server_.monitor->feed(*ctx);
+}
+
 void Dispatcher::call(Context* ctx) {
-  if (server_.monitor->active() && !ctx->command_->has(kSkipMonitor)) {
-    server_.monitor->feed(*ctx);
-  }
+  feed_monitor(ctx);
   const uint64_t begin = cycles_now();
   ctx->command_->handler(*ctx);
-  const uint64_t ns = clock_.nanoseconds(cycles_now() - begin);
+  if (ctx->sliced_call_ != nullptr) run_to_end(ctx);
+  count_call(ctx, clock_.nanoseconds(cycles_now() - begin));
+  settle_effects(ctx);
+}
+
+void Dispatcher::count_call(Context* ctx, uint64_t ns) {
   CommandStatistics& counters = statistics_->per_command[server_.commands->index_of(ctx->command_)];
   statistics_->commands.add();
   if (!ctx->block_request_.has_value() || ctx->serving_) {
@@ -433,7 +524,6 @@ void Dispatcher::call(Context* ctx) {
   if (latency_ms > 0 && ns / 1000000 >= static_cast<uint64_t>(latency_ms)) [[unlikely]] {
     server_.latency->add(ctx->command_->has(kFast) ? "fast-command" : "command", static_cast<int64_t>(ns / 1000000));
   }
-  settle_effects(ctx);
 }
 
 void Dispatcher::settle_effects(Context* ctx) {
@@ -495,7 +585,7 @@ bool Dispatcher::block(Caller& caller, Context* ctx) {
     server_.keyspace->shard_of(hash_bytes(key)).waiters.add(waiter->db, key, waiter);
     waiter->keys.push_back(name);
   }
-  caller.wait_blocked(waiter, request.timeout_ms, request.null_array_on_timeout);
+  caller.wait_blocked(waiter, request);
   return true;
 }
 

@@ -51,6 +51,16 @@ class KeyHashes {
   ShardMask mask_ = 0;
 };
 
+// A command between its slices: everything its context refers to.
+struct LongCall {
+  Context ctx;
+  KeyHashes keys;
+  ShardGuard guard;
+  EffectBuffer effects;
+  uint64_t busy_ns = 0;
+  int64_t started_us = 0;
+};
+
 // Where a command comes from: a client's connection. All calls on its reactor's thread.
 class Caller : public LockWaiter {
  public:
@@ -62,8 +72,8 @@ class Caller : public LockWaiter {
   virtual void resume() = 0;
   // The connection ended meanwhile: the command still runs to its end, its reply goes nowhere.
   virtual bool gone() const = 0;
-  // The command waits for keys; the client must arrange the time-out (0: none) and its null.
-  virtual void wait_blocked(std::shared_ptr<Waiter> waiter, int64_t timeout_ms, bool null_array) = 0;
+  // The command waits for keys; the client must arrange the time-out and its reply.
+  virtual void wait_blocked(std::shared_ptr<Waiter> waiter, const BlockRequest& request) = 0;
 
   // The command that is suspended.
   struct Suspended {
@@ -74,6 +84,7 @@ class Caller : public LockWaiter {
     int attempts = 0;
     bool wants_growing = false;
     bool counted_hand_over = false;
+    std::unique_ptr<LongCall> long_call;
   };
   Suspended suspended;
 
@@ -138,12 +149,19 @@ class Dispatcher final : public CommandRunner {
   bool acquire(Caller& caller, ShardMask mask, LockMode mode, bool growing, ShardGuard* guard);
   Outcome run_guarded(Caller& caller, const Command* command, const Args& args, const KeyHashes& keys, ShardGuard* guard,
                       bool resumed);
+  Outcome run_sliced(Caller& caller, const Command* command, const Args& args, const KeyHashes& keys, ShardGuard* guard,
+                     bool resumed);
+  Outcome continue_sliced(Caller& caller);
+  Outcome finish_sliced(Caller& caller, LongCall* call);
+  void run_to_end(Context* ctx);
   void move_to_slow_lane(Caller& caller, const Command* command, const Args& args, ShardGuard* guard, bool resumed);
   void run_on_worker(Caller& caller);
   void suspend(Caller& caller, const Command* command, const Args& args, bool resumed);
 
   void fill(Context* ctx, const Command* command, const Args& args, Session* session, Reply* reply);
   void call(Context* ctx);
+  void feed_monitor(Context* ctx);
+  void count_call(Context* ctx, uint64_t ns);
   void settle_effects(Context* ctx);
   void finish(Context* ctx, ShardGuard* guard);
   bool block(Caller& caller, Context* ctx);

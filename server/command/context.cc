@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "server/base/number.h"
+#include "server/command/command_table.h"
 #include "server/keyspace/background.h"
 #include "server/keyspace/shard_guard.h"
 #include "server/keyspace/type_ops.h"
@@ -309,6 +310,20 @@ void Context::check_covered(uint64_t hash, bool writing) const {
 
 bool Context::covers(std::string_view key, bool writing) const {
   return guard_ != nullptr && guard_->covers(shard_bit(hash_of(key)), writing);
+}
+
+bool Context::extend_guard(const Command& inner, const Args& args) {
+  ShardMask mask = 0;
+  if (inner.has(kAllShards | kSelfGuarded | kGrowingGuard)) {
+    mask = kAllShardsMask;
+  } else {
+    std::vector<KeyRef> keys;
+    find_keys(inner, args.span(), &keys);
+    for (const KeyRef& key : keys) mask |= shard_bit(hash_bytes(args[key.position]));
+  }
+  if (guard_->covers(mask, false) || guard_->try_extend(mask)) return true;
+  wanted_shards_ = mask;
+  return false;
 }
 
 void Context::for_each_shard(const std::function<void(Shard&)>& visit) {

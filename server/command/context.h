@@ -24,6 +24,7 @@
 #include <cstring>
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <new>
 #include <optional>
 #include <span>
@@ -39,6 +40,7 @@
 #include "server/command/command.h"
 #include "server/command/config.h"
 #include "server/command/session.h"
+#include "server/command/sliced_call.h"
 #include "server/keyspace/access_clock.h"
 #include "server/keyspace/entry.h"
 #include "server/keyspace/keyspace.h"
@@ -420,6 +422,14 @@ class Context {
   // reading while it is visited (KEYS and the like on a worker thread; see kSelfGuarded).
   void for_each_shard(const std::function<void(Shard&)>& visit);
   CommandRunner& runner() { return *environment_->runner; }
+  // Goes on with the command as a sliced one: the handler returns without replying, the call's steps reply. In EXEC all
+  // steps run at once.
+  void continue_with(std::unique_ptr<SlicedCall> call) { sliced_call_ = std::move(call); }
+  // Makes the guard cover the keys of a command to be run inside this one. False: some shard is busy; return kNeedShards
+  // from the step, and at the next step the keys are covered. Only a row with kGrowingGuard may ask for more than it has.
+  bool extend_guard(const Command& command, const Args& args);
+  // Inside EXEC or a script.
+  bool is_inner() const { return inner_; }
   // Whether the guard covers a key: only scripts and the like may ask.
   bool covers(std::string_view key, bool writing) const;
   uint64_t dirty_count() const { return dirty_; }
@@ -448,7 +458,7 @@ class Context {
   Args args_;
   Reply* reply_ = nullptr;
   Session* session_ = nullptr;
-  const ShardGuard* guard_ = nullptr;
+  ShardGuard* guard_ = nullptr;
 
   std::span<const KeyHash> key_hashes_;
   mutable size_t next_key_hash_ = 0;
@@ -462,6 +472,8 @@ class Context {
   bool inner_ = false;  // inside EXEC or a script
   std::optional<BlockRequest> block_request_;
   std::vector<std::pair<size_t, std::string>> pinned_arguments_;
+  std::unique_ptr<SlicedCall> sliced_call_;
+  ShardMask wanted_shards_ = 0;  // by a sliced call, beyond its guard
   std::vector<ExpiredSeen> expired_seen_;  // by reads, to be deleted after them
 };
 

@@ -70,6 +70,21 @@ int ShardGuard::try_grow(ShardMask mask) {
   return -1;
 }
 
+bool ShardGuard::try_extend(ShardMask mask) {
+  if (growing_) return try_grow(mask) < 0;
+  SYNAP_ASSERT(!physical_);
+  mask_ |= mask;
+  return true;
+}
+
+void ShardGuard::promote_to_growing() {
+  if (growing_) return;
+  make_physical();
+  const bool taken = registry_->try_take_growing(nullptr);
+  SYNAP_ASSERT(taken);  // it was alone
+  growing_ = true;
+}
+
 void ShardGuard::make_physical() {
   if (physical_) return;
   physical_ = true;

@@ -64,6 +64,12 @@ class ShardGuard {
   // Takes the shards of `mask` not held yet, claiming the first that is busy: its index, or -1 when all are held.
   int try_grow(ShardMask mask);
 
+  // More shards for a guard that is alone (a mere mask) or growing. False: a shard is busy (and claimed).
+  bool try_extend(ShardMask mask);
+  // Before a sliced command gives its reactor to others: becomes physical and growing. Only for a guard that is alone
+  // or growing already.
+  void promote_to_growing();
+
   // Makes a guard that was only a mask a real one, before it leaves the reactor.
   void make_physical();
 
@@ -74,6 +80,7 @@ class ShardGuard {
   }
   ShardMask mask() const { return mask_; }
   LockMode mode() const { return mode_; }
+  bool physical() const { return physical_; }
   bool growing() const { return growing_; }
   bool held() const { return mask_ != 0 || growing_; }
 
