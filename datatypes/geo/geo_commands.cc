@@ -229,10 +229,10 @@ constexpr Command search_row(std::string_view name, int arity) {
 
 constexpr KeySpec kSource = one_key(kKeyRO | kKeyAccess);
 constexpr Command kRows[] = {
-    geo_row("geoadd", cmd_geoadd, -5, kWrite | kDenyOom, one_key(kKeyRW | kKeyUpdate)),
+    geo_row("geoadd", cmd_geoadd, -5, kWrite | kDenyOom, one_key(kKeyRW | kKeyUpdate), cost_of_arguments),
     geo_row("geodist", cmd_geodist, -4, kReadonly, kSource),
-    geo_row("geohash", cmd_geohash, -2, kReadonly, kSource),
-    geo_row("geopos", cmd_geopos, -2, kReadonly, kSource),
+    geo_row("geohash", cmd_geohash, -2, kReadonly, kSource, cost_of_arguments),
+    geo_row("geopos", cmd_geopos, -2, kReadonly, kSource, cost_of_arguments),
     storing(search_row<kRadius>("georadius", -6), 6),
     search_row<kRadiusRo>("georadius_ro", -6),
     storing(search_row<kRadiusByMember>("georadiusbymember", -5), 5),

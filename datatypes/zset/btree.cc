@@ -188,9 +188,15 @@ size_t BTree::rank(const ZsetItem* item) const {
     const Step& step = path.steps[level];
     for (size_t i = 0; i < step.index; ++i) rank += step.node->sizes[i];
   }
-  size_t n = count_before(leaf->scores, leaf->items, leaf->count, key);
-  SYNAP_ASSERT(n > 0 && leaf->items[n - 1] == item);
-  return rank + n - 1;
+  return rank + place_in_leaf(*leaf, key, item);
+}
+
+// An item that is there and has its score alone is found without a look at the items.
+size_t BTree::place_in_leaf(const Leaf& leaf, const KeyBound& key, [[maybe_unused]] const ZsetItem* item) {
+  size_t n = count_less_or_equal(leaf.scores, leaf.count, key.score);
+  if (n >= 2 && leaf.scores[n - 2] == key.score) n = count_before(leaf.scores, leaf.items, leaf.count, key);
+  SYNAP_DCHECK(n > 0 && leaf.items[n - 1] == item);
+  return n - 1;
 }
 
 // ---- growing
@@ -368,9 +374,9 @@ void BTree::remove(const ZsetItem* item) {
   Path path;
   KeyBound key{item->score, item->member()};
   Leaf* leaf = descend(key, &path);
-  size_t n = count_before(leaf->scores, leaf->items, leaf->count, key);
-  SYNAP_ASSERT(n > 0 && leaf->items[n - 1] == item);
-  erase(&path, leaf, n - 1, 1);
+  const size_t at = place_in_leaf(*leaf, key, item);
+  SYNAP_ASSERT(leaf->items[at] == item);
+  erase(&path, leaf, at, 1);
 }
 
 void BTree::erase(Path* path, Leaf* leaf, size_t at, size_t n) {
@@ -473,8 +479,8 @@ void BTree::rescore(ZsetItem* item, double score) {
   Path path;
   KeyBound old_key{item->score, item->member()};
   Leaf* leaf = descend(old_key, &path);
-  size_t from = count_before(leaf->scores, leaf->items, leaf->count, old_key) - 1;
-  SYNAP_ASSERT(from < leaf->count && leaf->items[from] == item);
+  const size_t from = place_in_leaf(*leaf, old_key, item);
+  SYNAP_ASSERT(leaf->items[from] == item);
   item->score = score;
   size_t to = count_before(leaf->scores, leaf->items, leaf->count, KeyBound{score, item->member()});
   bool inside = (to > 0 || leaf->prev == nullptr) && (to < leaf->count || leaf->next == nullptr);

@@ -100,6 +100,7 @@ class BTree {
   static size_t count_before(const double* scores, ZsetItem* const* items, size_t n, const ScoreBound& bound);
   static size_t count_before(const double* scores, ZsetItem* const* items, size_t n, const LexBound& bound);
   static size_t count_before(const double* scores, ZsetItem* const* items, size_t n, const KeyBound& bound);
+  static size_t place_in_leaf(const Leaf& leaf, const KeyBound& key, const ZsetItem* item);
   template <class Bound>
   Place seek_bound(const Bound& bound) const;
   Leaf* descend(const KeyBound& bound, Path* path) const;

@@ -99,7 +99,10 @@ class Zset {
   Iterator begin() const;
   void remove_span(RankSpan span);
 
-  // visit(member, score) for all, in order.
+  // visit(member, score) for `count` elements from a rank on, upwards or downwards.
+  template <class Visit>
+  void walk(size_t from, size_t count, bool reverse, Visit visit) const;
+  // The same for all, in order.
   template <class Visit>
   void for_each(Visit visit) const;
 
@@ -181,12 +184,20 @@ class Zset::Iterator {
 };
 
 template <class Visit>
-void Zset::for_each(Visit visit) const {
+void Zset::walk(size_t from, size_t count, bool reverse, Visit visit) const {
+  if (count == 0) return;
   if (is_big()) {
-    for (auto at = big()->order.first(); at.valid(); at.next()) visit(at.item()->member(), at.score());
+    auto cursor = big()->order.at(from);
+    for (; count > 0; --count, reverse ? cursor.prev() : cursor.next()) visit(cursor.item()->member(), cursor.score());
     return;
   }
-  for (Iterator at = begin(); at.valid(); at.next()) visit(at.member(), at.score());
+  Iterator iterator = at(from);
+  for (; count > 0; --count, reverse ? iterator.prev() : iterator.next()) visit(iterator.member(), iterator.score());
+}
+
+template <class Visit>
+void Zset::for_each(Visit visit) const {
+  walk(0, size(), false, visit);
 }
 
 // Builds a sorted set from elements in any order: for RDB files and for the results of algebra.

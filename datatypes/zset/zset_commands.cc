@@ -270,6 +270,18 @@ void cmd_zscan(Context& ctx) {
   }
 }
 
+// A COUNT, as far as there are elements.
+uint64_t cost_of_zscan(Context& ctx) {
+  const Zset* zset = ctx.peek_as<Zset>(ctx.arg(1));
+  if (zset == nullptr || zset->size() < kSlowLaneCost) return 1;
+  for (size_t i = 3; i + 1 < ctx.argc(); ++i) {
+    int64_t count = 0;
+    if (!equals_ignore_case(ctx.arg(i), "count") || !parse_int64(ctx.arg(i + 1), &count) || count < 0) continue;
+    return std::min<uint64_t>(static_cast<uint64_t>(count), zset->size());
+  }
+  return 1;
+}
+
 constexpr uint32_t kReads = kKeyRO | kKeyAccess;
 constexpr uint32_t kPops = kKeyRW | kKeyAccess | kKeyDelete;
 constexpr uint32_t kRemoves = kKeyRW | kKeyDelete;
@@ -301,7 +313,7 @@ constexpr Command kRows[] = {
     zset_row("bzmpop", cmd_bzmpop, -5, kWrite | kBlocking, counted_keys(2, kPops), cost_of_bzmpop),
     zset_row("bzpopmax", cmd_bzpopmax, -3, kWrite | kFast | kBlocking, key_range(1, -2, 1, kPops)),
     zset_row("bzpopmin", cmd_bzpopmin, -3, kWrite | kFast | kBlocking, key_range(1, -2, 1, kPops)),
-    zset_row("zadd", cmd_zadd, -4, kWrite | kDenyOom | kFast, one_key(kKeyRW | kKeyUpdate)),
+    zset_row("zadd", cmd_zadd, -4, kWrite | kDenyOom | kFast, one_key(kKeyRW | kKeyUpdate), cost_of_arguments),
     zset_row("zcard", cmd_zcard, 2, kReadonly | kFast, one_key(kKeyRO)),
     zset_row("zcount", cmd_zcount, 4, kReadonly | kFast, one_key(kReads)),
     zset_row("zdiff", cmd_zdiff, -3, kReadonly, counted_keys(1, kReads), cost_of_algebra),
@@ -312,7 +324,7 @@ constexpr Command kRows[] = {
     store_row("zinterstore", cmd_zinterstore, -4, counted_keys(2, kReads), cost_of_algebra_store),
     zset_row("zlexcount", cmd_zlexcount, 4, kReadonly | kFast, one_key(kReads)),
     zset_row("zmpop", cmd_zmpop, -4, kWrite, counted_keys(1, kPops), cost_of_zmpop),
-    zset_row("zmscore", cmd_zmscore, -3, kReadonly | kFast, one_key(kReads)),
+    zset_row("zmscore", cmd_zmscore, -3, kReadonly | kFast, one_key(kReads), cost_of_arguments),
     zset_row("zpopmax", cmd_zpopmax, -2, kWrite | kFast, one_key(kPops), cost_of_zpop),
     zset_row("zpopmin", cmd_zpopmin, -2, kWrite | kFast, one_key(kPops), cost_of_zpop),
     by_chance(zset_row("zrandmember", cmd_zrandmember, -2, kReadonly, one_key(kReads), cost_of_zrandmember)),
@@ -321,7 +333,7 @@ constexpr Command kRows[] = {
     zset_row("zrangebyscore", cmd_zrangebyscore, -4, kReadonly, one_key(kReads), cost_of_zrange),
     store_row("zrangestore", cmd_zrangestore, -5, key_range(2, 2, 1, kReads), cost_of_zrangestore),
     zset_row("zrank", cmd_zrank, -3, kReadonly | kFast, one_key(kReads)),
-    zset_row("zrem", cmd_zrem, -3, kWrite | kFast, one_key(kRemoves)),
+    zset_row("zrem", cmd_zrem, -3, kWrite | kFast, one_key(kRemoves), cost_of_arguments),
     zset_row("zremrangebylex", cmd_zremrangebylex, 4, kWrite, one_key(kRemoves), cost_of_zremrange),
     zset_row("zremrangebyrank", cmd_zremrangebyrank, 4, kWrite, one_key(kRemoves), cost_of_zremrange),
     zset_row("zremrangebyscore", cmd_zremrangebyscore, 4, kWrite, one_key(kRemoves), cost_of_zremrange),
@@ -329,7 +341,7 @@ constexpr Command kRows[] = {
     zset_row("zrevrangebylex", cmd_zrevrangebylex, -4, kReadonly, one_key(kReads), cost_of_zrange),
     zset_row("zrevrangebyscore", cmd_zrevrangebyscore, -4, kReadonly, one_key(kReads), cost_of_zrange),
     zset_row("zrevrank", cmd_zrevrank, -3, kReadonly | kFast, one_key(kReads)),
-    by_chance(zset_row("zscan", cmd_zscan, -3, kReadonly, one_key(kReads))),
+    by_chance(zset_row("zscan", cmd_zscan, -3, kReadonly, one_key(kReads), cost_of_zscan)),
     zset_row("zscore", cmd_zscore, 3, kReadonly | kFast, one_key(kReads)),
     zset_row("zunion", cmd_zunion, -3, kReadonly, counted_keys(1, kReads), cost_of_algebra),
     store_row("zunionstore", cmd_zunionstore, -4, counted_keys(2, kReads), cost_of_algebra_store),

@@ -21,16 +21,9 @@ struct ZsetWalk {
   bool reverse = false;
 };
 
-// visit(member, score) for each.
 template <class Visit>
 void walk_zset(const Zset& zset, ZsetWalk walk, Visit visit) {
-  if (walk.count == 0) return;
-  auto at = zset.at(walk.from);
-  for (size_t i = 0;;) {
-    visit(at.member(), at.score());
-    if (++i == walk.count) return;
-    walk.reverse ? at.prev() : at.next();
-  }
+  zset.walk(walk.from, walk.count, walk.reverse, visit);
 }
 
 // The head of a reply of n elements: with scores one flat array in RESP2, an array of pairs in RESP3.
@@ -44,6 +37,9 @@ struct ScoredMember {
 };
 // ZADD after its arguments were parsed. `reply_changed` is CH. Whether anything changed.
 bool add_elements(Context& ctx, std::span<const ScoredMember> elements, ZsetAdd options, bool reply_changed);
+
+// One step for each argument: ZADD, ZREM, GEOADD, GEOPOS, ….
+inline uint64_t cost_of_arguments(Context& ctx) { return ctx.argc(); }
 
 // zset_range_commands.cc
 void cmd_zrange(Context& ctx);
