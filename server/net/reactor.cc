@@ -34,6 +34,16 @@ struct Reactor::Signal {
   Task task;
 };
 
+namespace {
+
+void close_handles(uv_loop_t* loop) {
+  uv_walk(
+      loop, [](uv_handle_t* handle, void*) { if (uv_is_closing(handle) == 0) uv_close(handle, nullptr); }, nullptr);
+  uv_run(loop, UV_RUN_DEFAULT);
+}
+
+}  // namespace
+
 Reactor::Reactor(size_t index)
     : index_(index),
       loop_(std::make_unique<uv_loop_t>()),
@@ -48,7 +58,10 @@ Reactor::Reactor(size_t index)
   SYNAP_ASSERT(failed == 0);
 }
 
-Reactor::~Reactor() { SYNAP_ASSERT(uv_loop_close(loop_.get()) == 0); }
+Reactor::~Reactor() {
+  close_handles(loop_.get());  // of a reactor that never ran: the start failed
+  SYNAP_ASSERT(uv_loop_close(loop_.get()) == 0);
+}
 
 void Reactor::post(Task task) {
   if (mailbox_.push(std::move(task))) uv_async_send(wake_up_.get());
@@ -149,10 +162,7 @@ void Reactor::run() {
   thread_ = std::this_thread::get_id();
   uv_run(loop_.get(), UV_RUN_DEFAULT);
   // stop() was called: close what is left. Connections were closed by their owner before.
-  uv_walk(
-      loop_.get(), [](uv_handle_t* handle, void*) { if (uv_is_closing(handle) == 0) uv_close(handle, nullptr); },
-      nullptr);
-  uv_run(loop_.get(), UV_RUN_DEFAULT);
+  close_handles(loop_.get());
 }
 
 void Reactor::stop() {
