@@ -6,6 +6,7 @@
 #include "datatypes/geo/geo_commands.h"
 #include "datatypes/hash/hash_commands.h"
 #include "datatypes/hyperloglog/hyperloglog_commands.h"
+#include "datatypes/key/key_commands.h"
 #include "datatypes/list/list_commands.h"
 #include "datatypes/set/set_commands.h"
 #include "datatypes/stream/stream_commands.h"
@@ -27,6 +28,10 @@ const std::array kFamilies = {
     kHashCommands,
     kHashTtlCommands,
     kHyperloglogCommands,
+    kKeyCommands,
+    kKeyspaceCommands,
+    kExpiryCommands,
+    kObjectCommands,
     kListCommands,
     kSetCommands,
     kSetAlgebraCommands,

@@ -1,0 +1,197 @@
+// Commands on whole databases. Those that only read take all shards shared; KEYS of a big database runs on a worker and
+// holds one shard at a time. A flush swaps the tables out and frees them in the background.
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "datatypes/key/key_commands.h"
+#include "server/base/glob.h"
+#include "server/base/random.h"
+#include "server/base/text.h"
+#include "server/command/context.h"
+#include "server/command/scan_arguments.h"
+#include "server/keyspace/background.h"
+#include "server/keyspace/type_ops.h"
+
+namespace synap {
+
+namespace {
+
+constexpr int kTableCursorBits = EntryTable::kCursorBits;
+constexpr int kRandomTriesMax = 100;  // RANDOMKEY among keys that are past their expiry
+
+DbSlice& slice_of(Context& ctx, size_t shard) { return ctx.keyspace().shard(shard).dbs[static_cast<size_t>(ctx.db())]; }
+
+void cmd_dbsize(Context& ctx) { ctx.reply().integer(static_cast<int64_t>(ctx.keyspace().key_count(ctx.db()))); }
+
+// Shards weigh as much as they have keys.
+const Entry* random_entry(Context& ctx, size_t total) {
+  Random& random = thread_random();
+  uint64_t index = random.below(total);
+  size_t shard = 0;
+  while (index >= slice_of(ctx, shard).table.size()) index -= slice_of(ctx, shard++).table.size();
+  return slice_of(ctx, shard).table.random([&random] { return random.next(); });
+}
+
+void cmd_randomkey(Context& ctx) {
+  const size_t total = ctx.keyspace().key_count(ctx.db());
+  for (int i = 0; total != 0 && i < kRandomTriesMax; ++i) {
+    const Entry* entry = random_entry(ctx, total);
+    if (!entry->expired(ctx.now_ms())) return ctx.reply().bulk(entry->key());
+  }
+  ctx.reply().null();
+}
+
+void cmd_keys(Context& ctx) {
+  const std::string_view pattern = ctx.arg(1);
+  const bool all = pattern == "*";
+  Reply& reply = ctx.reply();
+  const size_t mark = reply.deferred_begin();
+  size_t found = 0;
+  ctx.for_each_shard([&](Shard& shard) {
+    shard.dbs[static_cast<size_t>(ctx.db())].table.for_each([&](const Entry* entry, bool) {
+      if (!all && !glob_match(pattern, entry->key())) return;
+      if (entry->expired(ctx.now_ms())) return;
+      reply.bulk(entry->key());
+      ++found;
+    });
+  });
+  reply.deferred_end_array(mark, found);
+}
+uint64_t keys_cost(Context& ctx) { return ctx.keyspace().key_count(ctx.db()); }
+
+// A cursor is the shard (6 bits) above the table's own cursor: below 2^53.
+void cmd_scan(Context& ctx) {
+  uint64_t cursor;
+  ScanArguments scan;
+  if (!parse_scan_cursor(ctx, ctx.arg(1), &cursor)) return;
+  if (!parse_scan_options(ctx, 2, ScanTarget::kKeys, &scan)) return;
+  size_t shard = static_cast<size_t>(cursor >> kTableCursorBits) % kShards;
+  uint64_t place = cursor & ((uint64_t{1} << kTableCursorBits) - 1);
+  std::vector<const Entry*> found;
+  size_t seen = 0;
+  size_t steps = 0;
+  const auto visit = [&](const Entry* entry) {
+    ++seen;
+    if (entry->expired(ctx.now_ms()) || !scan.matches(entry->key())) return;
+    if (!scan.type_name.empty() && !equals_ignore_case(type_ops(entry).name, scan.type_name)) return;
+    found.push_back(entry);
+  };
+  const size_t steps_max = scan.count > SIZE_MAX / 10 ? SIZE_MAX : std::max<size_t>(scan.count * 10, kShards);
+  while (shard < kShards && seen < scan.count && steps++ < steps_max) {
+    place = slice_of(ctx, shard).table.scan(place, visit);
+    if (place == 0) ++shard;
+  }
+  const uint64_t next = shard == kShards ? 0 : static_cast<uint64_t>(shard) << kTableCursorBits | place;
+  ctx.reply().array(2);
+  reply_scan_cursor(ctx, next);
+  ctx.reply().array(found.size());
+  for (const Entry* entry : found) ctx.reply().bulk(entry->key());
+}
+
+// --- Flushing.
+
+void touch_watched(Shard& shard, int db, const DbSlice& keys) {
+  shard.watches.for_each(db, [&](std::string_view key, uint64_t& version) {
+    if (keys.find(hash_bytes(key), key) != nullptr) ++version;
+  });
+}
+
+void wake_waiters(Shard& shard, int db, bool deleted) {
+  std::vector<std::string> keys;
+  shard.waiters.for_each_key(db, [&](std::string_view key) { keys.emplace_back(key); });
+  for (const std::string& key : keys) shard.waiters.key_changed(db, key, deleted);
+}
+
+size_t flush_slice(Shard& shard, int db) {
+  DbSlice& slice = shard.dbs[static_cast<size_t>(db)];
+  const size_t keys = slice.table.size();
+  if (keys == 0) return 0;
+  touch_watched(shard, db, slice);
+  auto old = std::make_shared<DbSlice>(std::exchange(slice, DbSlice()));
+  wake_waiters(shard, db, true);
+  background_free([old] { old->table.for_each([](Entry* entry, bool) { free_entry(entry); }); }, keys);
+  return keys;
+}
+
+bool parse_flush(Context& ctx, bool* async) {
+  *async = ctx.config().lazyfree_lazy_user_flush;
+  if (ctx.argc() == 1) return true;
+  const bool asynchronously = equals_ignore_case(ctx.arg(1), "async");
+  if (ctx.argc() > 2 || (!asynchronously && !equals_ignore_case(ctx.arg(1), "sync"))) {
+    ctx.syntax_error();
+    return false;
+  }
+  *async = asynchronously;
+  return true;
+}
+
+void flush(Context& ctx, int first_db, int last_db) {
+  bool async;
+  if (!parse_flush(ctx, &async)) return;
+  size_t removed = 0;
+  for (size_t i = 0; i < kShards; ++i) {
+    for (int db = first_db; db <= last_db; ++db) removed += flush_slice(ctx.keyspace().shard(i), db);
+  }
+  if (ctx.environment().tracking) ctx.environment().observer->key_changed(-1, {}, nullptr);
+  ctx.changed({}, removed, 0, {});
+  ctx.force_effect();
+  ctx.reply().ok();
+}
+void cmd_flushdb(Context& ctx) { flush(ctx, ctx.db(), ctx.db()); }
+void cmd_flushall(Context& ctx) { flush(ctx, 0, ctx.keyspace().databases() - 1); }
+
+void cmd_swapdb(Context& ctx) {
+  int64_t first;
+  int64_t second;
+  if (!ctx.parse(ctx.arg(1), &first, "ERR invalid first DB index")) return;
+  if (!ctx.parse(ctx.arg(2), &second, "ERR invalid second DB index")) return;
+  const int databases = ctx.keyspace().databases();
+  if (first < 0 || first >= databases || second < 0 || second >= databases) return ctx.error(kDbOutOfRangeError);
+  if (first == second) return ctx.reply().ok();
+  const auto a = static_cast<int>(first);
+  const auto b = static_cast<int>(second);
+  for (size_t i = 0; i < kShards; ++i) {
+    Shard& shard = ctx.keyspace().shard(i);
+    DbSlice& slice_a = shard.dbs[static_cast<size_t>(a)];
+    DbSlice& slice_b = shard.dbs[static_cast<size_t>(b)];
+    for (const int db : {a, b}) {
+      touch_watched(shard, db, slice_a);
+      touch_watched(shard, db, slice_b);
+    }
+    std::swap(slice_a, slice_b);
+    wake_waiters(shard, a, false);
+    wake_waiters(shard, b, false);
+  }
+  if (ctx.environment().tracking) ctx.environment().observer->key_changed(-1, {}, nullptr);
+  ctx.changed({}, 1, 0, {});
+  ctx.reply().ok();
+}
+
+constexpr Command kRows[] = {
+    {.name = "dbsize", .handler = cmd_dbsize, .arity = 1, .flags = kReadonly | kFast | kAllShards,
+     .categories = kCatKeyspace, .tips = {"request_policy:all_shards", "response_policy:agg_sum"}},
+    {.name = "randomkey", .handler = cmd_randomkey, .arity = 1, .flags = kReadonly | kAllShards,
+     .categories = kCatKeyspace,
+     .tips = {"request_policy:all_shards", "response_policy:special", "nondeterministic_output"}},
+    {.name = "keys", .handler = cmd_keys, .arity = 2, .flags = kReadonly | kSelfGuarded,
+     .categories = kCatKeyspace | kCatDangerous, .cost = keys_cost,
+     .tips = {"request_policy:all_shards", "nondeterministic_output_order"}},
+    {.name = "scan", .handler = cmd_scan, .arity = -2, .flags = kReadonly | kAllShards, .categories = kCatKeyspace,
+     .tips = {"nondeterministic_output", "request_policy:special", "response_policy:special"}},
+    {.name = "flushdb", .handler = cmd_flushdb, .arity = -1, .flags = kWrite | kAllShards,
+     .categories = kCatKeyspace | kCatDangerous,
+     .tips = {"request_policy:all_shards", "response_policy:all_succeeded"}},
+    {.name = "flushall", .handler = cmd_flushall, .arity = -1, .flags = kWrite | kAllShards,
+     .categories = kCatKeyspace | kCatDangerous,
+     .tips = {"request_policy:all_shards", "response_policy:all_succeeded"}},
+    {.name = "swapdb", .handler = cmd_swapdb, .arity = 3, .flags = kWrite | kFast | kAllShards,
+     .categories = kCatKeyspace | kCatDangerous},
+};
+
+}  // namespace
+
+const CommandFamily kKeyspaceCommands = kRows;
+
+}  // namespace synap
