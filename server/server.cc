@@ -191,6 +191,7 @@ void Synap::Impl::after_poll(Lane& lane) {
 }
 
 void Synap::Impl::cron(Lane& lane) {
+  lane.dispatcher->begin_turn();  // timers run before the poll's check phase
   const int64_t now_ms = lane.dispatcher->environment().now_ms;
   if (!server.cron_paused.load(std::memory_order_relaxed)) {
     lane.dispatcher->expire_cycle(lane.reactor->index(), lanes.size(), kExpireBudgetUs);
