@@ -27,18 +27,52 @@ void smallest_first(std::vector<AlgebraOperand>& operands) {
                    [](const AlgebraOperand& a, const AlgebraOperand& b) { return a.size() < b.size(); });
 }
 
+struct Member {
+  std::string_view text;
+  uint64_t hash;
+  double score;
+};
+
+// Walks an operand some members at a time: prefetch(hash, part) for each of a group, then visit(member) -> bool for
+// each. So the cache misses of a group's lookups happen together instead of one after the other.
+template <class Prefetch, class Visit>
+void walk_in_groups(const ScoredMembers& members, Prefetch prefetch, Visit visit) {
+  constexpr size_t kGroup = 16;
+  const size_t group_max = members.stays_in_place() ? kGroup : 1;
+  Member group[kGroup];
+  size_t n = 0;
+  bool going = true;
+  auto flush = [&] {
+    for (size_t i = 0; i < n && n > 1; ++i) prefetch(group[i].hash, ScoredMembers::Part::kItem);
+    for (size_t i = 0; i < n && going; ++i) going = visit(group[i]);
+    n = 0;
+  };
+  members.for_each([&](std::string_view text, double score) {
+    group[n] = {text, hash_bytes(text), score};
+    prefetch(group[n].hash, ScoredMembers::Part::kBucket);
+    if (++n == group_max) flush();
+    return going;
+  });
+  if (going) flush();
+}
+
 // visit(member, score) -> bool for every member that all operands share.
 template <class Visit>
 void walk_intersection(std::vector<AlgebraOperand>& operands, Aggregate aggregate, Visit visit) {
   smallest_first(operands);
-  if (operands.front().size() == 0) return;
   const AlgebraOperand& smallest = operands.front();
-  smallest.members->for_each([&](std::string_view member, double own_score) {
-    double total = zero_if_nan(smallest.weight * own_score);
+  if (smallest.size() == 0) return;
+  auto prefetch = [&](uint64_t hash, ScoredMembers::Part part) {
+    for (size_t i = 1; i < operands.size(); ++i) operands[i].members->prefetch(hash, part);
+  };
+  walk_in_groups(*smallest.members, prefetch, [&](const Member& member) {
+    double total = zero_if_nan(smallest.weight * member.score);
     for (size_t i = 1; i < operands.size(); ++i) {
       const AlgebraOperand& other = operands[i];
-      std::optional<double> score = own_score;
-      if (other.members->identity() != smallest.members->identity()) score = other.members->score(member);
+      std::optional<double> score = member.score;
+      if (other.members->identity() != smallest.members->identity()) {
+        score = other.members->score(member.text, member.hash);
+      }
       if (!score) return true;
       total = combine(aggregate, total, *score * other.weight);
     }
@@ -54,15 +88,29 @@ void ZsetMembersView::for_each(const Visit& visit) const {
   }
 }
 
+std::optional<double> ZsetMembersView::score(std::string_view member, uint64_t hash) const {
+  return zset_.score(member, hash);
+}
+
+void ZsetMembersView::prefetch(uint64_t hash, Part part) const {
+  const ZsetMembers* table = zset_.members_or_null();
+  if (table == nullptr) return;
+  part == Part::kBucket ? table->prefetch_bucket(hash) : table->prefetch_item(hash);
+}
+
 void zset_union(std::vector<AlgebraOperand> operands, Aggregate aggregate, ZsetBuilder* result) {
   smallest_first(operands);
   if (!operands.empty()) result->reserve(operands.back().size());
+  const ZsetMembers& found = result->members();
+  auto prefetch = [&](uint64_t hash, ScoredMembers::Part part) {
+    part == ScoredMembers::Part::kBucket ? found.prefetch_bucket(hash) : found.prefetch_item(hash);
+  };
   for (const AlgebraOperand& operand : operands) {
     if (operand.size() == 0) continue;
-    operand.members->for_each([&](std::string_view member, double score) {
-      double weighted = zero_if_nan(operand.weight * score);
+    walk_in_groups(*operand.members, prefetch, [&](const Member& member) {
+      const double weighted = zero_if_nan(operand.weight * member.score);
       bool fresh = false;
-      double* total = result->find_or_add(member, weighted, &fresh);
+      double* total = result->find_or_add(member.text, member.hash, weighted, &fresh);
       if (!fresh) *total = combine(aggregate, *total, weighted);
       return true;
     });
@@ -70,8 +118,8 @@ void zset_union(std::vector<AlgebraOperand> operands, Aggregate aggregate, ZsetB
 }
 
 void zset_intersect(std::vector<AlgebraOperand> operands, Aggregate aggregate, ZsetBuilder* result) {
-  walk_intersection(operands, aggregate, [&](std::string_view member, double score) {
-    result->add(member, score);
+  walk_intersection(operands, aggregate, [&](const Member& member, double score) {
+    result->add(member.text, member.hash, score);
     return true;
   });
 }
@@ -88,17 +136,21 @@ void zset_subtract(std::vector<AlgebraOperand> operands, ZsetBuilder* result) {
   // The largest is the likeliest to have a member.
   std::stable_sort(others.begin(), others.end(),
                    [](const ScoredMembers* a, const ScoredMembers* b) { return a->size() > b->size(); });
-  first.for_each([&](std::string_view member, double score) {
-    bool elsewhere = std::any_of(others.begin(), others.end(),
-                                 [&](const ScoredMembers* other) { return other->score(member).has_value(); });
-    if (!elsewhere) result->add(member, score);
+  auto prefetch = [&](uint64_t hash, ScoredMembers::Part part) {
+    for (const ScoredMembers* other : others) other->prefetch(hash, part);
+  };
+  walk_in_groups(first, prefetch, [&](const Member& member) {
+    const bool elsewhere = std::any_of(others.begin(), others.end(), [&](const ScoredMembers* other) {
+      return other->score(member.text, member.hash).has_value();
+    });
+    if (!elsewhere) result->add(member.text, member.hash, member.score);
     return true;
   });
 }
 
 size_t zset_intersection_size(std::vector<AlgebraOperand> operands, size_t limit) {
   size_t n = 0;
-  walk_intersection(operands, Aggregate::kSum, [&](std::string_view, double) { return ++n != limit; });
+  walk_intersection(operands, Aggregate::kSum, [&](const Member&, double) { return ++n != limit; });
   return n;
 }
 

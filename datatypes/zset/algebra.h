@@ -20,11 +20,18 @@ class ScoredMembers {
  public:
   // Returns false to stop the walk.
   using Visit = std::function<bool(std::string_view member, double score)>;
+  // What a lookup reads, in this order.
+  enum class Part { kBucket, kItem };
 
   virtual ~ScoredMembers() = default;
   virtual size_t size() const = 0;
   virtual void for_each(const Visit& visit) const = 0;
-  virtual std::optional<double> score(std::string_view member) const = 0;
+  // Whether the members that for_each shows stay where they are until the value changes.
+  virtual bool stays_in_place() const = 0;
+  // `hash` is the member's hash_bytes.
+  virtual std::optional<double> score(std::string_view member, uint64_t hash) const = 0;
+  // Fetches what a lookup will read.
+  virtual void prefetch(uint64_t hash, Part part) const = 0;
   // Whether both are the same value (one key named twice).
   virtual const void* identity() const = 0;
 };
@@ -34,7 +41,9 @@ class ZsetMembersView : public ScoredMembers {
   explicit ZsetMembersView(const Zset& zset) : zset_(zset) {}
   size_t size() const override { return zset_.size(); }
   void for_each(const Visit& visit) const override;
-  std::optional<double> score(std::string_view member) const override { return zset_.score(member); }
+  bool stays_in_place() const override { return !zset_.is_listpack(); }
+  std::optional<double> score(std::string_view member, uint64_t hash) const override;
+  void prefetch(uint64_t hash, Part part) const override;
   const void* identity() const override { return &zset_; }
 
  private:

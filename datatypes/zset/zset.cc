@@ -262,12 +262,15 @@ bool Zset::remove(std::string_view member) {
   return true;
 }
 
+std::optional<double> Zset::score(std::string_view member, uint64_t hash) const {
+  if (!is_big()) return score(member);
+  const ZsetItem* item = big()->members.find_item(hash, member);
+  return item == nullptr ? std::nullopt : std::optional(item->score);
+}
+
 std::optional<double> Zset::score(std::string_view member) const {
   if (word_ == 0) return std::nullopt;
-  if (is_big()) {
-    const ZsetItem* item = big()->members.find_item(hash_bytes(member), member);
-    return item == nullptr ? std::nullopt : std::optional(item->score);
-  }
+  if (is_big()) return score(member, hash_bytes(member));
   Position at = find_member(listpack(), member);
   return at == kNone ? std::nullopt : std::optional(score_behind(listpack(), at));
 }
@@ -420,8 +423,7 @@ ZsetBuilder::~ZsetBuilder() {
   for (ZsetItem* item : items_) std::free(item);
 }
 
-double* ZsetBuilder::find_or_add(std::string_view member, double score, bool* fresh) {
-  uint64_t hash = hash_bytes(member);
+double* ZsetBuilder::find_or_add(std::string_view member, uint64_t hash, double score, bool* fresh) {
   ZsetItem* item = members_.find_item(hash, member);
   *fresh = item == nullptr;
   if (item == nullptr) {

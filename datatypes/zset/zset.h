@@ -44,6 +44,15 @@ enum class ZsetAdded {
   kNotANumber,
 };
 
+struct ZsetMemberTraits {
+  using Item = ZsetItem;
+  static uint64_t hash(const ZsetItem* item) { return hash_bytes(item->member()); }
+  static bool equals(const ZsetItem* item, std::string_view member) { return item->member() == member; }
+  static void retire(void* memory) { std::free(memory); }
+  static constexpr int kSkipBits = 0;
+};
+using ZsetMembers = Table<ZsetMemberTraits>;
+
 class Zset {
  public:
   class Iterator;
@@ -84,6 +93,8 @@ class Zset {
   ZsetAdded add(std::string_view member, double score, ZsetAdd options, const ZsetLimits& limits, double* result);
   bool remove(std::string_view member);
   std::optional<double> score(std::string_view member) const;
+  // The same with the member's hash_bytes at hand.
+  std::optional<double> score(std::string_view member, uint64_t hash) const;
   // How many elements lie before the member, and its score.
   struct Ranked {
     size_t rank;
@@ -113,6 +124,9 @@ class Zset {
   // min(count, size) different ranks, ascending; every subset is equally likely.
   std::vector<size_t> random_unique(Random& random, size_t count) const;
 
+  // For batched lookups: null unless the set is big.
+  const ZsetMembers* members_or_null() const;
+
   // Asserts every invariant. For tests.
   void check() const;
 
@@ -137,15 +151,6 @@ class Zset {
   uint64_t word_ = 0;
 };
 static_assert(sizeof(Zset) == 8);
-
-struct ZsetMemberTraits {
-  using Item = ZsetItem;
-  static uint64_t hash(const ZsetItem* item) { return hash_bytes(item->member()); }
-  static bool equals(const ZsetItem* item, std::string_view member) { return item->member() == member; }
-  static void retire(void* memory) { std::free(memory); }
-  static constexpr int kSkipBits = 0;
-};
-using ZsetMembers = Table<ZsetMemberTraits>;
 
 struct Zset::Big {
   BTree order;
@@ -183,6 +188,10 @@ class Zset::Iterator {
   ListpackValue::Scratch scratch_;
 };
 
+inline const ZsetMembers* Zset::members_or_null() const {
+  return is_big() ? &big()->members : nullptr;
+}
+
 template <class Visit>
 void Zset::walk(size_t from, size_t count, bool reverse, Visit visit) const {
   if (count == 0) return;
@@ -212,13 +221,19 @@ class ZsetBuilder {
   size_t size() const { return items_.size(); }
   void reserve(size_t n) { items_.reserve(n); }
   // The member's score, for changing; a new member gets this one. `*fresh` says which it was.
-  double* find_or_add(std::string_view member, double score, bool* fresh);
+  double* find_or_add(std::string_view member, double score, bool* fresh) {
+    return find_or_add(member, hash_bytes(member), score, fresh);
+  }
+  double* find_or_add(std::string_view member, uint64_t hash, double score, bool* fresh);
   // False when the member is there already; then nothing changes.
-  bool add(std::string_view member, double score) {
+  bool add(std::string_view member, double score) { return add(member, hash_bytes(member), score); }
+  bool add(std::string_view member, uint64_t hash, double score) {
     bool fresh = false;
-    find_or_add(member, score, &fresh);
+    find_or_add(member, hash, score, &fresh);
     return fresh;
   }
+  // For finding many: the two parts of a lookup, fetched ahead.
+  const ZsetMembers& members() const { return members_; }
   // A listpack if the limits allow one. The builder is empty afterwards.
   Zset finish(const ZsetLimits& limits);
 

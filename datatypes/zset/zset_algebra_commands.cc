@@ -23,8 +23,16 @@ class SetMembersView : public ScoredMembers {
       return visit(element.text(scratch), 1);
     });
   }
-  std::optional<double> score(std::string_view member) const override {
-    return set_.contains(member) ? std::optional<double>(1) : std::nullopt;
+  bool stays_in_place() const override { return set_.table_or_null() != nullptr; }
+  std::optional<double> score(std::string_view member, uint64_t hash) const override {
+    const auto* table = set_.table_or_null();
+    const bool present = table != nullptr ? table->find(hash, member) != nullptr : set_.contains(member);
+    return present ? std::optional<double>(1) : std::nullopt;
+  }
+  void prefetch(uint64_t hash, Part part) const override {
+    const auto* table = set_.table_or_null();
+    if (table == nullptr) return;
+    part == Part::kBucket ? table->prefetch_bucket(hash) : table->prefetch_item(hash);
   }
   const void* identity() const override { return &set_; }
 

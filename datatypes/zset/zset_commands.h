@@ -39,7 +39,9 @@ struct ScoredMember {
 bool add_elements(Context& ctx, std::span<const ScoredMember> elements, ZsetAdd options, bool reply_changed);
 
 // One step for each argument: ZADD, ZREM, GEOADD, GEOPOS, ….
-inline uint64_t cost_of_arguments(Context& ctx) { return ctx.argc(); }
+inline uint64_t cost_of_arguments(Context& ctx) {
+  return ctx.argc();
+}
 
 // zset_range_commands.cc
 void cmd_zrange(Context& ctx);
