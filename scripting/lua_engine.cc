@@ -105,15 +105,15 @@ void* LuaEngine::allocate(void* engine, void* block, size_t old_bytes, size_t ne
   auto& self = *static_cast<LuaEngine*>(engine);
   if (new_bytes == 0) {
     std::free(block);
-    self.used_bytes_ -= old_bytes;
+    self.add_used_bytes(0 - old_bytes);
     return nullptr;
   }
   if (self.limit_is_enforced_ && new_bytes > old_bytes && self.options_.memory_bytes_max != 0 &&
-      self.used_bytes_ + (new_bytes - old_bytes) > self.options_.memory_bytes_max) {
+      self.memory_bytes() + (new_bytes - old_bytes) > self.options_.memory_bytes_max) {
     return nullptr;
   }
   void* grown = std::realloc(block, new_bytes);
-  if (grown != nullptr) self.used_bytes_ += new_bytes - old_bytes;
+  if (grown != nullptr) self.add_used_bytes(new_bytes - old_bytes);
   return grown;
 }
 

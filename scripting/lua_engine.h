@@ -100,7 +100,8 @@ class LuaEngine {
   LuaEngine& operator=(const LuaEngine&) = delete;
 
   void set_options(const LuaEngineOptions& options);
-  size_t memory_bytes() const { return used_bytes_; }
+  // Any thread may ask.
+  size_t memory_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
   size_t runs_in_flight() const { return runs_in_flight_; }
 
   // Source text only, never bytecode. Returns a reference for begin_*, or LUA_NOREF with *error set.
@@ -127,6 +128,7 @@ class LuaEngine {
   static void* allocate(void* engine, void* block, size_t old_bytes, size_t new_bytes);
   static void slice_hook(lua_State* lua, lua_Debug* event);
 
+  void add_used_bytes(size_t bytes) { used_bytes_.store(memory_bytes() + bytes, std::memory_order_relaxed); }
   ScriptRun* take_run(ScriptKind kind, std::string_view name, ScriptHost* host);
   void new_thread(ScriptRun* run);
   void push_function(ScriptRun* run, int function_ref);
@@ -138,7 +140,7 @@ class LuaEngine {
 
   LuaEngineOptions options_;
   lua_State* lua_ = nullptr;
-  size_t used_bytes_ = 0;
+  std::atomic<size_t> used_bytes_{0};  // written by the owner alone
   bool limit_is_enforced_ = false;  // only while a script runs, where "not enough memory" can be raised
   bool hook_is_urgent_ = false;     // it fires at every instruction until the stuck script is out
   size_t runs_in_flight_ = 0;

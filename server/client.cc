@@ -45,6 +45,8 @@ std::span<char> Client::read_target() {
 
 void Client::on_data(std::span<char> bytes) {
   if (closing_) return;
+  // libuv reads inside its poll, before the check phase: the loop may have slept since the last reading of the clock.
+  host_->dispatcher->begin_turn();
   session_.shared->last_interaction_ms.store(host_->dispatcher->environment().now_ms, std::memory_order_relaxed);
   if (direct_read_) {
     parser_.direct_read_done(bytes.size());
@@ -129,6 +131,7 @@ void Client::protocol_error() {
 }
 
 void Client::resume() {
+  host_->dispatcher->begin_turn();
   suspended_ = false;
   finish_reply(reply_begin_);
   if (closing_) return release_if_idle();
@@ -153,13 +156,14 @@ void Client::retry_postponed() {
 
 // --- Blocking.
 
-void Client::wait_blocked(std::shared_ptr<Waiter> waiter, int64_t timeout_ms, bool null_array) {
+void Client::wait_blocked(std::shared_ptr<Waiter> waiter, const BlockRequest& request) {
   waiter_ = std::move(waiter);
-  null_array_on_timeout_ = null_array;
+  null_array_on_timeout_ = request.null_array_on_timeout;
+  timeout_reply_ = request.timeout_reply;
   session_.set(kSessionBlocked);
   host_->server->blocked_clients.fetch_add(1, std::memory_order_relaxed);
-  if (timeout_ms > 0) {
-    timeout_timer_ = host_->reactor->after(timeout_ms, [this] {
+  if (request.timeout_ms > 0) {
+    timeout_timer_ = host_->reactor->after(request.timeout_ms, [this] {
       timeout_timer_ = 0;
       unblock(false);
     });
@@ -185,6 +189,8 @@ bool Client::unblock(bool error) {
     reply_.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
     host_->statistics->count_error("UNBLOCKED");
     reply_.clear_error();
+  } else if (!timeout_reply_.empty()) {
+    reply_.raw(timeout_reply_);
   } else {
     null_array_on_timeout_ ? reply_.null_array() : reply_.null();
   }

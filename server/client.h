@@ -68,7 +68,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   Reactor& reactor() override { return *host_->reactor; }
   void resume() override;
   bool gone() const override { return closing_; }
-  void wait_blocked(std::shared_ptr<Waiter> waiter, int64_t timeout_ms, bool null_array) override;
+  void wait_blocked(std::shared_ptr<Waiter> waiter, const BlockRequest& request) override;
   void wake() override;
 
  private:
@@ -110,6 +110,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   bool direct_read_ = false;  // the read under way goes into the parser's block
   std::shared_ptr<Waiter> waiter_;
   bool null_array_on_timeout_ = true;
+  std::string_view timeout_reply_;
   uint64_t timeout_timer_ = 0;
   int64_t soft_limit_since_ms_ = 0;
   std::string close_reason_;

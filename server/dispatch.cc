@@ -622,8 +622,14 @@ bool Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& 
   const Args args = blocked.args.args();
   KeyHashes keys;
   hash_keys(blocked.command, args, &keys);
-  if (!guard->covers(keys.mask(), !blocked.command->has(kReadonly))) {
-    // Its other keys lie in shards that are not held: it is run again under its own guard, by its own reactor.
+  // Held already by this guard, or free for the moment it takes: so waiters are served in their order.
+  bool covered = guard->try_add(keys.mask());
+  for (int spin = 0; !covered && spin < kSpinsBeforeParking; ++spin) {
+    __builtin_ia32_pause();
+    covered = guard->try_add(keys.mask());
+  }
+  if (!covered) {
+    // Its other keys lie in shards that stay held: it is run again under its own guard, by its own reactor.
     waiter->unclaim();
     const uint64_t id = blocked.session.id();
     server_.clients->post(id, [waiter](ClientPort& port) { port.retry_blocked(waiter); });

@@ -327,15 +327,19 @@ uint64_t hll_count(const HllRegisters& registers) {
 }
 
 std::string hll_decode_sparse(std::string_view bytes) {
+  // Whatever is there, damaged or not: this is for looking at it.
   std::string text;
-  visit_runs(bytes, [&](size_t, const Run& run) {
+  Run run{};
+  for (size_t at = kHllHeaderBytes; at < bytes.size(); at += run.bytes) {
+    run = read_run(unsigned_bytes(bytes.data()) + at, bytes.size() - at);
+    if (run.bytes == 0) break;
     if (!text.empty()) text += ' ';
     if (run.value > 0) {
       text += "v:" + std::to_string(run.value) + ',' + std::to_string(run.length);
     } else {
       text += (run.bytes == 2 ? "Z:" : "z:") + std::to_string(run.length);
     }
-  });
+  }
   return text;
 }
 

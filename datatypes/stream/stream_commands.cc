@@ -337,11 +337,17 @@ uint64_t cost_of_entries(const Stream& stream, const StreamRange& range, uint64_
 }
 
 void reply_no_group(Context& ctx, std::string_view key, std::string_view group) {
-  ctx.reply().error({"NOGROUP No such key '", key, "' or consumer group '", group, "'"});
+  ctx.reply().error({"NOGROUP No such key '", quoted(key), "' or consumer group '", quoted(group), "'"});
 }
 
 void reply_no_group_of_key(Context& ctx, std::string_view key, std::string_view group) {
-  ctx.reply().error({"NOGROUP No such consumer group '", group, "' for key name '", key, "'"});
+  ctx.reply().error({"NOGROUP No such consumer group '", quoted(group), "' for key name '", quoted(key), "'"});
+}
+
+void reply_subcommand_error(Context& ctx) {
+  constexpr size_t kQuotedBytesMax = 128;
+  ctx.reply().error({kUnknownSubcommandArityBegin, quoted(ctx.arg(1)).substr(0, kQuotedBytesMax),
+                     kUnknownSubcommandMiddle, to_upper(ctx.arg(0)), kUnknownSubcommandEnd});
 }
 
 bool parse_deletion(Context& ctx, size_t first, StreamDeletion* deletion) {

@@ -53,6 +53,13 @@ void reply_no_group(Context& ctx, std::string_view key, std::string_view group);
 // "NOGROUP No such consumer group 'g' for key name 'k'"
 void reply_no_group_of_key(Context& ctx, std::string_view key, std::string_view group);
 
+// "ERR unknown subcommand or wrong number of arguments for 'x'. Try XGROUP HELP."
+void reply_subcommand_error(Context& ctx);
+// What of an argument Redis's errors quote: C's strings end at a zero byte.
+inline std::string_view quoted(std::string_view text) {
+  return text.substr(0, text.find('\0'));
+}
+
 // The consumer, created, with its event, if it is new.
 StreamConsumer* consumer_for(Context& ctx, std::string_view key, ConsumerGroup& group, std::string_view name,
                              bool* created);

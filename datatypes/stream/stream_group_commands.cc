@@ -16,10 +16,9 @@ constexpr std::string_view kNoKeyError =
 constexpr std::string_view kGroupExistsError = "BUSYGROUP Consumer Group name already exists";
 constexpr std::string_view kEntriesReadError = "ERR value for ENTRIESREAD must be positive or -1";
 
-void subcommand_syntax_error(Context& ctx) {
-  ctx.reply().error({kUnknownSubcommandArityBegin, ctx.arg(1), kUnknownSubcommandMiddle, to_upper(ctx.arg(0)),
-                     kUnknownSubcommandEnd});
-}
+// Options may not be repeated: one MKSTREAM and one ENTRIESREAD.
+constexpr size_t kCreateArgumentsMax = 8;
+constexpr size_t kSetIdArgumentsMax = 7;
 
 struct GroupOptions {
   bool make_stream = false;
@@ -38,7 +37,7 @@ bool parse_options(Context& ctx, bool is_create, GroupOptions* options) {
         return false;
       }
     } else {
-      subcommand_syntax_error(ctx);
+      reply_subcommand_error(ctx);
       return false;
     }
   }
@@ -80,6 +79,7 @@ void cmd_xgroup_create(Context& ctx) {
   auto stream = ctx.edit<Stream>(ctx.arg(2));
   if (stream.wrong_type()) return;
   if (!stream.exists() && !options.make_stream) return ctx.error(kNoKeyError);
+  if (ctx.argc() > kCreateArgumentsMax) return reply_subcommand_error(ctx);
   StreamId id;
   if (ctx.arg(4) == "$") {
     if (stream.exists()) id = stream->last_id();
@@ -104,6 +104,7 @@ void cmd_xgroup_setid(Context& ctx) {
   auto stream = ctx.edit<Stream>(ctx.arg(2));
   ConsumerGroup* group = group_of_call(ctx, stream);
   if (group == nullptr) return;
+  if (ctx.argc() > kSetIdArgumentsMax) return reply_subcommand_error(ctx);
   StreamId id;
   if (ctx.arg(4) == "$") {
     id = stream->last_id();
@@ -152,19 +153,19 @@ void cmd_xgroup_delconsumer(Context& ctx) {
 void cmd_xgroup_help(Context& ctx) {
   static constexpr std::string_view kLines[] = {
       "CREATE <key> <groupname> <id|$> [option]",
-      "    Create a consumer group. Options are:",
+      "    Create a new consumer group. Options are:",
       "    * MKSTREAM",
-      "      Create an empty stream when the key does not exist.",
+      "      Create the empty stream if it does not exist.",
       "    * ENTRIESREAD entries_read",
-      "      Set how many entries the group counts as read (internal use).",
+      "      Set the group's entries_read counter (internal use).",
       "CREATECONSUMER <key> <groupname> <consumer>",
-      "    Create a consumer in the group.",
+      "    Create a new consumer in the specified group.",
       "DELCONSUMER <key> <groupname> <consumer>",
-      "    Remove a consumer and its pending entries.",
+      "    Remove the specified consumer.",
       "DESTROY <key> <groupname>",
-      "    Remove the group.",
+      "    Remove the specified group.",
       "SETID <key> <groupname> <id|$> [ENTRIESREAD entries_read]",
-      "    Set the group's last delivered ID and its count of entries read.",
+      "    Set the current group ID and entries_read counter.",
   };
   reply_help(ctx, kLines);
 }

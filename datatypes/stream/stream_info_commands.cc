@@ -153,8 +153,7 @@ void cmd_xinfo_stream(Context& ctx) {
   std::string_view count_text;
   const Detail detail = parse_detail(ctx, &count_text);
   if (detail == Detail::kWrong) {
-    return ctx.reply().error({kUnknownSubcommandArityBegin, ctx.arg(1), kUnknownSubcommandMiddle, to_upper(ctx.arg(0)),
-                              kUnknownSubcommandEnd});
+    return reply_subcommand_error(ctx);
   }
   int64_t count = kFullCountDefault;
   if (!count_text.empty() && !ctx.parse(count_text, &count)) return;
@@ -200,11 +199,11 @@ void cmd_xinfo_consumers(Context& ctx) {
 void cmd_xinfo_help(Context& ctx) {
   static constexpr std::string_view kLines[] = {
       "CONSUMERS <key> <groupname>",
-      "    List the consumers of a group.",
+      "    Show consumers of <groupname>.",
       "GROUPS <key>",
-      "    List the consumer groups of a stream.",
-      "STREAM <key> [FULL [COUNT <count>]]",
-      "    Describe a stream.",
+      "    Show the stream consumer groups.",
+      "STREAM <key> [FULL [COUNT <count>]",
+      "    Show information about the stream.",
   };
   reply_help(ctx, kLines);
 }

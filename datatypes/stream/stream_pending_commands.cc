@@ -230,7 +230,7 @@ bool parse_claim_option(Context& ctx, size_t* index, ClaimOptions* options) {
   if (has_value && equals_ignore_case(option, "lastid")) {
     return parse_id_argument(ctx, ctx.arg(++*index), &options->last_id);
   }
-  ctx.reply().error({"ERR Unrecognized XCLAIM option '", option, "'"});
+  ctx.reply().error({"ERR Unrecognized XCLAIM option '", quoted(option), "'"});
   return false;
 }
 

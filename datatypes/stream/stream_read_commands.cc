@@ -254,8 +254,8 @@ void cmd_xreadgroup(Context& ctx) {
     const Stream* stream;
     if (!ctx.read(key, &stream)) return;
     if (stream == nullptr || stream->find_group(read.group) == nullptr) {
-      return ctx.reply().error(
-          {"NOGROUP No such key '", key, "' or consumer group '", read.group, "' in XREADGROUP with GROUP option"});
+      return ctx.reply().error({"NOGROUP No such key '", quoted(key), "' or consumer group '", quoted(read.group),
+                                "' in XREADGROUP with GROUP option"});
     }
     if (!parse_position(ctx, read, ctx.arg(read.id_index(i)), stream, &positions[i])) return;
   }

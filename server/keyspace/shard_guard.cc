@@ -77,6 +77,17 @@ bool ShardGuard::try_extend(ShardMask mask) {
   return true;
 }
 
+bool ShardGuard::try_add(ShardMask mask) {
+  const ShardMask missing = mask & ~mask_;
+  for (ShardMask rest = missing; physical_ && rest != 0; rest &= rest - 1) {
+    if (keyspace_->shard(static_cast<size_t>(std::countr_zero(rest))).lock.try_lock(mode_)) continue;
+    unlock(missing & ~rest);
+    return false;
+  }
+  mask_ |= missing;
+  return true;
+}
+
 void ShardGuard::promote_to_growing() {
   if (growing_) return;
   make_physical();

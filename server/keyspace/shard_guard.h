@@ -66,6 +66,8 @@ class ShardGuard {
 
   // More shards for a guard that is alone (a mere mask) or growing. False: a shard is busy (and claimed).
   bool try_extend(ShardMask mask);
+  // More shards for any guard, all or none, only those that are free now: whoever never waits cannot deadlock.
+  bool try_add(ShardMask mask);
   // Before a sliced command gives its reactor to others: becomes physical and growing. Only for a guard that is alone
   // or growing already.
   void promote_to_growing();

@@ -1,0 +1,245 @@
+#include "scripting/scripting.h"
+
+#include "protocol/errors.h"
+#include "scripting/library_load.h"
+#include "scripting/sha1.h"
+#include "server/base/hash.h"
+#include "server/base/text.h"
+
+namespace synap {
+
+// ---- Scripts.
+
+const ScriptThread::Compiled* ScriptThread::script_of_body(std::string_view body, bool by_eval, std::string* error) {
+  const uint64_t hash = hash_bytes(body);
+  const auto found = by_body_.find(hash);
+  if (found != by_body_.end() && found->second.script->live.load(std::memory_order_acquire) &&
+      found->second.script->body == body) {
+    if (by_eval) {
+      cache_->touch(found->second.script.get());
+    } else {
+      cache_->add(found->second.script->sha, body, found->second.script->shebang, false);
+    }
+    return &found->second;
+  }
+  char sha[kSha1HexBytes];
+  sha1_hex(body, sha);
+  const std::string_view name(sha, sizeof(sha));
+  std::shared_ptr<CachedScript> script = cache_->find(name);
+  if (script != nullptr && !by_eval) cache_->add(name, body, script->shebang, false);
+  if (script == nullptr) {
+    ScriptShebang shebang;
+    if (!parse_script_shebang(body, &shebang, error)) return nullptr;
+    // It must compile before it may be found by others.
+    const int ref = engine_.compile(body.substr(shebang.bytes), "@user_script", error);
+    if (ref == LUA_NOREF) {
+      error->insert(0, "Error compiling script (new function): ");
+      return nullptr;
+    }
+    engine_.release(ref);
+    script = cache_->add(name, body, shebang, by_eval);
+  }
+  return compile(std::move(script), hash, error);
+}
+
+const ScriptThread::Compiled* ScriptThread::script_of_sha(std::string_view sha, std::string* error) {
+  if (sha.size() != kSha1HexBytes) return nullptr;
+  char lower[kSha1HexBytes];
+  for (size_t i = 0; i < sha.size(); ++i) lower[i] = to_lower(sha[i]);
+  const std::string_view name(lower, sizeof(lower));
+  const auto known = by_sha_.find(name);
+  if (known != by_sha_.end()) {
+    const Compiled& compiled = by_body_.at(known->second);
+    if (compiled.script->live.load(std::memory_order_acquire)) {
+      cache_->touch(compiled.script.get());
+      return &compiled;
+    }
+  }
+  std::shared_ptr<CachedScript> script = cache_->find(name);
+  if (script == nullptr) return nullptr;
+  const uint64_t hash = hash_bytes(script->body);
+  return compile(std::move(script), hash, error);
+}
+
+const ScriptThread::Compiled* ScriptThread::compile(std::shared_ptr<CachedScript> script, uint64_t body_hash,
+                                                    std::string* error) {
+  if (by_body_.size() >= sweep_at_) forget_dead_scripts();
+  const auto old = by_body_.find(body_hash);
+  if (old != by_body_.end()) {
+    engine_.release(old->second.function_ref);
+    by_sha_.erase(old->second.script->sha);
+    by_body_.erase(old);
+  }
+  const std::string_view code = std::string_view(script->body).substr(script->shebang.bytes);
+  const int ref = engine_.compile(code, "@user_script", error);
+  if (ref == LUA_NOREF) {
+    error->insert(0, "Error compiling script (new function): ");
+    return nullptr;
+  }
+  const Compiled& compiled = by_body_.emplace(body_hash, Compiled{std::move(script), ref}).first->second;
+  by_sha_.emplace(compiled.script->sha, body_hash);
+  return &compiled;
+}
+
+void ScriptThread::forget_dead_scripts() {
+  for (auto at = by_body_.begin(); at != by_body_.end();) {
+    if (at->second.script->live.load(std::memory_order_acquire)) {
+      ++at;
+      continue;
+    }
+    engine_.release(at->second.function_ref);
+    by_sha_.erase(at->second.script->sha);
+    at = by_body_.erase(at);
+  }
+  sweep_at_ = 2 * by_body_.size() + 64;
+}
+
+// ---- Functions.
+
+const FunctionSet& ScriptThread::functions() {
+  const uint64_t version = registry_->version();
+  if (functions_ != nullptr && version == seen_version_) return *functions_;
+  functions_ = registry_->current();
+  seen_version_ = version;
+  for (auto at = libraries_.begin(); at != libraries_.end();) {
+    bool alive = false;
+    for (const auto& [name, library] : functions_->libraries) alive = alive || library->id == at->first;
+    if (alive) {
+      ++at;
+    } else {
+      forget_library(&at->second);
+      at = libraries_.erase(at);
+    }
+  }
+  return *functions_;
+}
+
+void ScriptThread::forget_library(CompiledLibrary* library) {
+  for (const auto& [name, ref] : library->callbacks) engine_.release(ref);
+}
+
+int ScriptThread::callback_of(const FunctionRef& function, std::string* error) {
+  const uint64_t id = function.library->id;
+  auto found = libraries_.find(id);
+  if (found == libraries_.end()) {
+    LibraryShebang shebang;
+    LibraryLoad load;
+    const std::string& code = function.library->code;
+    if (!parse_library_shebang(code, &shebang, error)) return LUA_NOREF;
+    if (!engine_.run_library(std::string_view(code).substr(shebang.bytes), 0, &load, error)) return LUA_NOREF;
+    found = libraries_.emplace(id, CompiledLibrary()).first;
+    for (RegisteredFunction& registered : load.functions) {
+      found->second.callbacks.emplace(std::move(registered.name), registered.callback_ref);
+    }
+  }
+  const auto callback = found->second.callbacks.find(function.function->name);
+  if (callback != found->second.callbacks.end()) return callback->second;
+  *error = "Function not found";
+  return LUA_NOREF;
+}
+
+std::shared_ptr<const FunctionLibrary> ScriptThread::load_library(std::string_view code, int64_t timeout_ms,
+                                                                  std::string* error) {
+  LibraryShebang shebang;
+  if (!parse_library_shebang(code, &shebang, error)) return nullptr;
+  if (!is_library_name(shebang.name)) {
+    *error = kLibraryNameError;
+    return nullptr;
+  }
+  if (!equals_ignore_case(shebang.engine, "lua")) {
+    *error = "Engine '" + shebang.engine + "' not found";
+    return nullptr;
+  }
+  LibraryLoad load;
+  if (!engine_.run_library(code.substr(shebang.bytes), timeout_ms, &load, error)) return nullptr;
+  if (load.functions.empty()) {
+    *error = "No functions registered";
+    return nullptr;
+  }
+  auto library = std::make_shared<FunctionLibrary>();
+  library->name = std::move(shebang.name);
+  library->code = code;
+  library->id = registry_->next_library_id();
+  CompiledLibrary& compiled = libraries_[library->id];
+  for (RegisteredFunction& registered : load.functions) {
+    compiled.callbacks.emplace(registered.name, registered.callback_ref);
+    library->functions.push_back({std::move(registered.name), std::move(registered.description),
+                                  registered.has_description, registered.flags});
+  }
+  return library;
+}
+
+// ---- The server's part.
+
+ScriptThread& Scripting::thread(CommandRunner* runner, const LuaEngineOptions& options) {
+  for (Slot& slot : slots_) {
+    CommandRunner* owner = slot.runner.load(std::memory_order_acquire);
+    if (owner == runner) return *slot.thread;
+    if (owner == nullptr) break;
+  }
+  LockGuard lock(mutex_);
+  for (Slot& slot : slots_) {
+    if (slot.runner.load(std::memory_order_relaxed) != nullptr) continue;
+    slot.thread = std::make_unique<ScriptThread>(&cache_, &registry_, options);
+    slot.runner.store(runner, std::memory_order_release);
+    return *slot.thread;
+  }
+  SYNAP_ASSERT(!"too many threads run scripts");
+}
+
+Scripting::Running Scripting::add_running(ScriptRun* run, bool is_function, bool from_master,
+                                          std::vector<std::string> command) {
+  LockGuard lock(mutex_);
+  RunningScript& script = running_.emplace_back();
+  script.run = run;
+  script.is_function = is_function;
+  script.from_master = from_master;
+  script.command = std::move(command);
+  return std::prev(running_.end());
+}
+
+void Scripting::remove_running(Running script) {
+  LockGuard lock(mutex_);
+  running_.erase(script);
+}
+
+std::string_view Scripting::kill(bool is_function) {
+  LockGuard lock(mutex_);
+  if (running_.empty()) return kNotBusyError;
+  std::string_view problem;
+  bool killed = false;
+  for (RunningScript& script : running_) {
+    if (script.from_master) {
+      problem =
+          "UNKILLABLE The busy script was sent by a master instance in the context of replication and cannot be killed.";
+    } else if (script.has_written.load(std::memory_order_relaxed)) {
+      problem =
+          "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the "
+          "script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
+    } else if (script.is_function != is_function) {
+      problem = script.is_function ? kBusyFunctionError : kBusyScriptError;
+    } else {
+      script.run->request_kill();
+      killed = true;
+    }
+  }
+  return killed ? std::string_view() : problem;
+}
+
+Scripting::Status Scripting::oldest_running() const {
+  LockGuard lock(mutex_);
+  if (running_.empty()) return {};
+  const RunningScript& script = running_.front();
+  return {true, script.is_function, script.run->name(), script.command, script.run->started_us()};
+}
+
+size_t Scripting::lua_bytes() const {
+  size_t bytes = 0;
+  for (const Slot& slot : slots_) {
+    if (slot.runner.load(std::memory_order_acquire) == nullptr) break;
+    bytes += slot.thread->engine().memory_bytes();
+  }
+  return bytes;
+}
+
+}  // namespace synap

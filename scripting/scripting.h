@@ -1,0 +1,119 @@
+// Scripting: everything about scripts and functions that outlives one call. One object for the server; each thread that
+// runs commands has a Lua state of its own in it, with what that thread compiled.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "scripting/function_library.h"
+#include "scripting/lua_engine.h"
+#include "scripting/script_cache.h"
+#include "server/base/sync.h"
+#include "server/command/runner.h"
+
+namespace synap {
+
+// A thread's Lua state and its compiled scripts and libraries.
+class ScriptThread {
+ public:
+  ScriptThread(ScriptCache* cache, FunctionRegistry* registry, const LuaEngineOptions& options)
+      : engine_(options), cache_(cache), registry_(registry) {}
+
+  struct Compiled {
+    std::shared_ptr<CachedScript> script;
+    int function_ref = LUA_NOREF;
+  };
+
+  LuaEngine& engine() { return engine_; }
+  // Null with the text after "ERR " in *error. EVAL's hot path hashes the body once and compares it, no SHA1.
+  const Compiled* script_of_body(std::string_view body, bool by_eval, std::string* error);
+  // Null when there is no such script; *error is set if it exists and does not compile here.
+  const Compiled* script_of_sha(std::string_view sha, std::string* error);
+
+  const FunctionSet& functions();
+  // The reference of a function's callback, compiled when needed; LUA_NOREF with the text in *error.
+  int callback_of(const FunctionRef& function, std::string* error);
+  // Runs a library's code to see what it registers. Null with the text in *error.
+  std::shared_ptr<const FunctionLibrary> load_library(std::string_view code, int64_t timeout_ms, std::string* error);
+
+ private:
+  struct CompiledLibrary {
+    std::unordered_map<std::string, int> callbacks;
+  };
+
+  const Compiled* compile(std::shared_ptr<CachedScript> script, uint64_t body_hash, std::string* error);
+  void forget_dead_scripts();
+  void forget_library(CompiledLibrary* library);
+
+  LuaEngine engine_;
+  ScriptCache* cache_;
+  FunctionRegistry* registry_;
+  std::unordered_map<uint64_t, Compiled> by_body_;              // hash of the body
+  std::unordered_map<std::string_view, uint64_t> by_sha_;       // views of CachedScript::sha
+  size_t sweep_at_ = 64;
+  uint64_t seen_version_ = 0;
+  std::shared_ptr<const FunctionSet> functions_;
+  std::unordered_map<uint64_t, CompiledLibrary> libraries_;     // by library id
+};
+
+// A script that has been running for longer than its first slice.
+struct RunningScript {
+  ScriptRun* run;
+  bool is_function;
+  bool from_master;
+  std::atomic<bool> has_written{false};
+  std::vector<std::string> command;  // as the client sent it
+};
+
+class Scripting {
+ public:
+  Scripting() = default;
+
+  ScriptCache& cache() { return cache_; }
+  FunctionRegistry& registry() { return registry_; }
+  // Of the calling thread, made at its first script.
+  ScriptThread& thread(CommandRunner* runner, const LuaEngineOptions& options);
+
+  using Running = std::list<RunningScript>::iterator;
+  Running add_running(ScriptRun* run, bool is_function, bool from_master, std::vector<std::string> command);
+  void remove_running(Running script);
+  // SCRIPT KILL and FUNCTION KILL: the error's text, empty when a script was told to end.
+  std::string_view kill(bool is_function);
+  struct Status {
+    bool is_running = false;
+    bool is_function = false;
+    std::string name;
+    std::vector<std::string> command;
+    int64_t started_us = 0;
+  };
+  Status oldest_running() const;
+  // How many scripts are beyond busy-reply-threshold.
+  size_t enter_busy() { return busy_.fetch_add(1, std::memory_order_relaxed) + 1; }
+  size_t leave_busy() { return busy_.fetch_sub(1, std::memory_order_relaxed) - 1; }
+
+  // Bytes of all Lua states, for INFO.
+  size_t lua_bytes() const;
+
+ private:
+  static constexpr size_t kThreadsMax = 256;
+  struct Slot {
+    std::atomic<CommandRunner*> runner{nullptr};
+    std::unique_ptr<ScriptThread> thread;
+  };
+
+  ScriptCache cache_;
+  FunctionRegistry registry_;
+  std::array<Slot, kThreadsMax> slots_;
+  mutable Mutex mutex_{LockRank::kScripts};
+  std::list<RunningScript> running_ GUARDED_BY(mutex_);
+  std::atomic<size_t> busy_{0};
+};
+
+}  // namespace synap
