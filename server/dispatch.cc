@@ -549,7 +549,7 @@ void Dispatcher::run_inner(Context& outer, const Command* command, const Args& a
   fill(&ctx, command, args, outer.session_, reply);
   ctx.key_hashes_ = keys.span();
   ctx.guard_ = outer.guard_;
-  ctx.effects_ = outer.effects_;
+  ctx.effects_ = outer.effects_muted_ ? nullptr : outer.effects_;
   ctx.inner_ = true;
   call(&ctx);
   outer.dirty_ += ctx.dirty_;
