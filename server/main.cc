@@ -17,9 +17,9 @@
 #include "server/command/version.h"
 #include "server/server.h"
 
-namespace {
+namespace synap {
 
-using namespace synap;
+namespace {
 
 void print_version() {
   std::printf("Redis server v=%s sha=00000000:0 malloc=jemalloc bits=64 build=0 (Synap v=%s)\n", kRedisVersion,
@@ -79,10 +79,7 @@ void write_pid_file(const Config& config) {
   std::fclose(file);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  const std::vector<std::string> args(argv + 1, argv + argc);
+int run_program(const std::vector<std::string>& args, const char* executable) {
   bool done = false;
   const int code = parse_meta_options(args, &done);
   if (done) return code;
@@ -105,9 +102,17 @@ int main(int argc, char** argv) {
 
   int exit_code;
   {
-    Synap server(std::move(loaded), argv[0]);
+    Synap server(std::move(loaded), executable);
     exit_code = server.run();
   }
   if (!pidfile.empty()) unlink(pidfile.c_str());
   return exit_code;
+}
+
+}  // namespace
+
+}  // namespace synap
+
+int main(int argc, char** argv) {
+  return synap::run_program(std::vector<std::string>(argv + 1, argv + argc), argv[0]);
 }

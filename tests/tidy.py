@@ -29,7 +29,12 @@ BANNED = [
     (r"#\s*ifndef \w+_H_?$", CODE, (), "#pragma once"),
 ]
 # Exceptions: file, pattern word, reason. Kept short; a line here is a debt somebody explained.
-EXCEPTIONS = []
+EXCEPTIONS = [
+    ("datatypes/zset/range.cc", "strtod", "score limits take what C's strtod takes (hexadecimal, leading spaces), as in Redis"),
+    ("scripting/lua_cjson.cc", "strtod", "a number in the middle of a text, whose end strtod finds"),
+    ("scripting/lua_engine.cc", "atoi", "a number in the middle of an error text, whose end atoi finds"),
+    ("server/command/config_file.cc", "<iostream>", "the configuration may come from standard input"),
+]
 
 FILE_LINES_MAX = 1000      # the aim is 600; above this the check fails
 FUNCTION_LINES_MAX = 120   # the aim is 60
@@ -178,7 +183,9 @@ def check_sizes(problems):
         longest_files.append((count, path))
         if count > FILE_LINES_MAX:
             problems.append(f"{path}: {count} lines; split it by theme")
-        if text and not text.startswith("//"):
+        # A source beside its header is described there; the header's own head is checked.
+        described = path.endswith(".cc") and os.path.exists(os.path.join(ROOT, path[:-3] + ".h"))
+        if text and not text.startswith("//") and not described:
             problems.append(f"{path}: opens without saying what it owns")
         if path.endswith(".cc"):
             for count, name, start in functions(path):

@@ -234,7 +234,8 @@ void info_keyspace(Server& server, InfoWriter& info) {
     const size_t expiring = server.keyspace->expiring_count(db);
     info.text("db" + std::to_string(db),
               format_text("keys=%zu,expires=%zu,avg_ttl=%lld,subexpiry=%zu", keys, expiring,
-                          static_cast<long long>(expiring == 0 ? 0 : server.mean_ttl_ms[static_cast<size_t>(db)].load()), size_t{0}));
+                          static_cast<long long>(expiring == 0 ? 0 : server.mean_ttl_ms[static_cast<size_t>(db)].load()),
+                          server.keyspace->field_expiring_count(db)));
   }
 }
 

@@ -1,3 +1,4 @@
+// LATENCY: spikes over server/command/latency_monitor, histograms over the threads' statistics.
 #include <algorithm>
 #include <cmath>
 

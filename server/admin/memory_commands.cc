@@ -1,3 +1,4 @@
+// MEMORY: what values, the data set and the allocator take.
 #include <algorithm>
 
 #include "server/admin/server_commands.h"

