@@ -63,6 +63,14 @@ size_t Keyspace::key_count(int db) const {
   return count;
 }
 
+size_t Keyspace::field_expiring_count(int db) const {
+  size_t count = 0;
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    count += shard->dbs[static_cast<size_t>(db)].field_expiries.size();
+  }
+  return count;
+}
+
 size_t Keyspace::expiring_count(int db) const {
   size_t count = 0;
   for (const std::unique_ptr<Shard>& shard : shards_) count += shard->dbs[static_cast<size_t>(db)].expiring;

@@ -74,6 +74,7 @@ class Keyspace {
   // Sums over the shards without locking: exact only while nothing changes, good enough for INFO.
   size_t key_count(int db) const;
   size_t expiring_count(int db) const;
+  size_t field_expiring_count(int db) const;  // hashes with field TTLs
 
  private:
   const int databases_;
