@@ -143,6 +143,7 @@ with_server {enable-debug-command yes} {
         expect_error "NOGROUP*" {r XREADGROUP GROUP none c STREAMS x >}
     }
     test "SORT by weights and with GET" {
+        needs SORT
         r DEL ids
         r RPUSH ids 3 1 2
         r MSET w1 30 w2 20 w3 10 n1 one n2 two n3 three
@@ -176,6 +177,7 @@ with_server {enable-debug-command yes} {
         expect {sqc8b49rny0 sqdtr74hyu0} [r GEOHASH g Palermo Catania]
     }
     test "Every type survives DEBUG RELOAD" {
+        needs SAVE
         r FLUSHALL
         foreach size {3 1000} {
             set items [fill_random $size]

@@ -132,6 +132,7 @@ with_server {enable-debug-command yes} {
         expect_error "ERR syntax error" {r FLUSHALL NOW}
     }
     test "DUMP and RESTORE move every type" {
+        needs DUMP
         r FLUSHALL
         r SET s text; r RPUSH l a b c; r SADD st 1 2 3; r SADD st2 x y; r ZADD z 1.5 a 2 b; r HSET h f v; r XADD x 1-1 f v
         foreach key {s l st st2 z h x} {

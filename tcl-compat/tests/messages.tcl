@@ -1,6 +1,7 @@
 # Pub/sub, keyspace events, client-side caching, and RESP3's pushes.
 with_server {notify-keyspace-events KEA} {
     test "SUBSCRIBE, PSUBSCRIBE and PUBLISH" {
+        needs SUBSCRIBE
         set s [connect]
         expect {subscribe news 1} [command $s SUBSCRIBE news]
         expect {psubscribe n*s 2} [command $s PSUBSCRIBE n*s]
@@ -18,6 +19,7 @@ with_server {notify-keyspace-events KEA} {
         wait_for "the subscriber to be gone" 5 {[r PUBSUB NUMPAT] == 0}
     }
     test "Shard channels" {
+        needs SSUBSCRIBE
         set s [connect]
         expect {ssubscribe orders 1} [command $s SSUBSCRIBE orders]
         expect 1 [r SPUBLISH orders x]
@@ -26,6 +28,7 @@ with_server {notify-keyspace-events KEA} {
         close $s
     }
     test "Keyspace events" {
+        needs PSUBSCRIBE
         set s [connect]
         command $s PSUBSCRIBE __key*__:*
         r FLUSHALL
@@ -39,6 +42,7 @@ with_server {notify-keyspace-events KEA} {
         close $s
     }
     test "RESP3 delivers messages on a working connection" {
+        needs SUBSCRIBE
         set s [connect]
         command $s HELLO 3
         command $s SUBSCRIBE c
@@ -49,6 +53,7 @@ with_server {notify-keyspace-events KEA} {
         close $s
     }
     test "Tracking invalidates what was read" {
+        needs CLIENT|TRACKING
         set s [connect]
         command $s HELLO 3
         expect OK [command $s CLIENT TRACKING on]

@@ -16,6 +16,7 @@ proc populate {} {
 
 with_server {enable-debug-command yes} {
     test "SAVE and a restart keep everything" {
+        needs SAVE
         populate
         set digest [r DEBUG DIGEST]
         expect OK [r SAVE]
@@ -25,6 +26,7 @@ with_server {enable-debug-command yes} {
         expect 0 [info_field rdb_changes_since_last_save]
     }
     test "BGSAVE works beside writes" {
+        needs BGSAVE
         r SET before 1
         expect_match "Background saving started" [r BGSAVE]
         r SET after 1
@@ -34,6 +36,7 @@ with_server {enable-debug-command yes} {
 }
 with_server {enable-debug-command yes appendonly yes appendfsync always} {
     test "The append-only file keeps every write" {
+        needs BGREWRITEAOF
         populate
         r MULTI; r SET t1 1; r SET t2 2; r EXEC
         r EVAL {redis.call('SET', 's1', 1) redis.call('SET', 's2', 2)} 0
@@ -43,6 +46,7 @@ with_server {enable-debug-command yes appendonly yes appendfsync always} {
         expect $digest [r DEBUG DIGEST]
     }
     test "A rewrite keeps the data and the writes beside it" {
+        needs BGREWRITEAOF
         set before [info_field aof_base_size]
         expect_match "Background append only file rewriting started" [r BGREWRITEAOF]
         r SET during rewrite
@@ -56,6 +60,7 @@ with_server {enable-debug-command yes appendonly yes appendfsync always} {
         expect_true {$before >= 0}
     }
     test "kill -9 loses nothing that was acknowledged" {
+        needs BGREWRITEAOF
         for {set i 0} {$i < 500} {incr i} { r SET acked:$i $i }
         set server [lindex $::servers end]
         exec kill -9 [dict get $server pid]

@@ -91,6 +91,7 @@ with_server {} {
         expect_error "ERR wrong number of arguments for 'msetnx' command" {r MSETNX a}
     }
     test "LCS" {
+        needs LCS
         r MSET k1 ohmytext k2 mynewtext
         expect mytext [r LCS k1 k2]
         expect 6 [r LCS k1 k2 LEN]

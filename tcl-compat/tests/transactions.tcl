@@ -54,6 +54,7 @@ with_server {} {
         close $other
     }
     test "Scripts: arguments, conversions, errors" {
+        needs EVAL
         expect {a b 1 2} [r EVAL {return {KEYS[1],KEYS[2],ARGV[1],ARGV[2]}} 2 a b 1 2]
         expect 3 [r EVAL {return 3.99} 0]
         expect 1 [r EVAL {return true} 0]
@@ -69,6 +70,7 @@ with_server {} {
         expect_error "ERR Number of keys can't be negative" {r EVAL {return 1} -1}
     }
     test "EVALSHA, SCRIPT LOAD, EXISTS, FLUSH" {
+        needs EVAL
         set sha [r SCRIPT LOAD {return redis.call('INCRBY', KEYS[1], ARGV[1])}]
         r DEL n
         expect 5 [r EVALSHA $sha 1 n 5]
@@ -77,6 +79,7 @@ with_server {} {
         expect_error "NOSCRIPT No matching script. Please use EVAL." {r EVALSHA $sha 1 n 5}
     }
     test "cjson, cmsgpack, struct, bit" {
+        needs EVAL
         expect {{"a":[1,2,"x"]}} [r EVAL {return cjson.encode({a={1,2,'x'}})} 0]
         expect 3 [r EVAL {return cjson.decode('{"k":[1,2,3]}').k[3]} 0]
         expect abc [r EVAL {return cmsgpack.unpack(cmsgpack.pack('abc'))} 0]
@@ -84,6 +87,7 @@ with_server {} {
         expect 255 [r EVAL {return bit.bor(0xf0, 0x0f)} 0]
     }
     test "A script is stopped by SCRIPT KILL, unless it wrote" {
+        needs EVAL
         r CONFIG SET lua-time-limit 50
         set other [connect]
         send_command $other EVAL {while true do end} 0
@@ -96,6 +100,7 @@ with_server {} {
         close $other
     }
     test "Functions: load, call, list, delete, dump" {
+        needs FUNCTION
         expect mylib [r FUNCTION LOAD "#!lua name=mylib\nredis.register_function('add', function(k, a) return redis.call('INCRBY', k\[1\], a\[1\]) end)"]
         r DEL n
         expect 4 [r FCALL add 1 n 4]
