@@ -405,6 +405,8 @@ class Context {
     effect(std::span<const std::string_view>(effect_args.begin(), effect_args.size()));
   }
   void no_effect();
+  // While muted, effects of commands run inside this one are dropped (redis.set_repl).
+  void mute_effects(bool muted) { effects_muted_ = muted; }
   // Journals the command even though nothing was reported as changed.
   void force_effect();
 
@@ -467,6 +469,7 @@ class Context {
   EffectBuffer* effects_ = nullptr;
   bool effect_replaced_ = false;
   bool effect_forced_ = false;
+  bool effects_muted_ = false;
   bool serving_ = false;
   bool may_block_ = false;
   bool inner_ = false;  // inside EXEC or a script
