@@ -231,20 +231,6 @@ TEST_CASE("hash: increments report what is wrong and change nothing then") {
   CHECK(hash.next_expiry_ms() == kNoFieldExpiry);
 }
 
-TEST_CASE("hash: only a due field is removed when due") {
-  for (const HashLimits& limits : {HashLimits{500, 64}, HashLimits{0, 0}}) {
-    Hash hash = numbered(3, limits);
-    CHECK_FALSE(hash.remove_if_due("field:1", 1000));
-    hash.set_expiry("field:1", 100);
-    CHECK_FALSE(hash.remove_if_due("field:1", 99));
-    CHECK_FALSE(hash.remove_if_due("field:0", 1000));
-    CHECK_FALSE(hash.remove_if_due("absent", 1000));
-    CHECK(hash.remove_if_due("field:1", 100));
-    CHECK(hash.length() == 2);
-    CHECK_FALSE(hash.has_expiries());
-  }
-}
-
 TEST_CASE("hash: random choice is uniform over live fields") {
   Random random(33);
   for (const HashLimits& limits : {HashLimits{500, 64}, HashLimits{0, 0}}) {
