@@ -6,6 +6,7 @@ import tempfile
 import differential
 from families import bitmap, geo, hash as hash_family, hll, keys, list as list_family, set as set_family, stream, strings, zset
 from server_process import ServerProcess
+from wire import ReplyError
 
 MODULES = (strings, keys, hash_family, list_family, set_family, zset, bitmap, hll, geo, stream)
 
@@ -67,7 +68,7 @@ def run(test, rng):
             else:
                 test.passed += 1
                 test.commands += len(wanted)
-        except RuntimeError as error:
+        except (RuntimeError, ReplyError, OSError) as error:
             test.fail("rdb", f"{reader.name} loads {writer.name}'s snapshot", "loads", str(error))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
