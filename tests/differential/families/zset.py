@@ -30,7 +30,7 @@ dbl  ZMSCORE {key} <{member}>+
 2* exact  (ZRANK|ZREVRANK) {key} {member}
 2* dbl  (ZRANGE|ZREVRANGE) {key} {index} {index} [WITHSCORES]
 2* dbl  ZRANGE {key} {bound} {bound} BYSCORE [REV] [LIMIT {index} {index}] [WITHSCORES]
-exact  ZRANGE (lex|str|nokey) {lex} {lex} BYLEX [REV] [LIMIT {index} {index}] [WITHSCORES]
+exact  ZRANGE lex {lex} {lex} BYLEX [REV] [LIMIT {index} {index}] [WITHSCORES]
 exact  ZRANGESTORE {key} {key} {index} {index} [REV]
 exact  ZRANGESTORE {key} {key} {bound} {bound} BYSCORE [REV] [LIMIT {index} {index}]
 exact  ZRANGESTORE {key} lex {lex} {lex} BYLEX [REV] [LIMIT {index} {index}]
