@@ -1,4 +1,5 @@
 """Starts and stops one server process (ours or Debian's redis-server) for the Python tests and benchmarks."""
+import atexit
 import os
 import shutil
 import socket
@@ -43,6 +44,7 @@ class ServerProcess:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, executable=shutil.which(file) or file, cwd=self.folder, stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
+        atexit.register(self.stop)  # whatever ends the test
         if wait:
             self.wait_ready()
 
@@ -95,6 +97,7 @@ class ServerProcess:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        atexit.unregister(self.stop)
         if self.own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
         return self.process.returncode

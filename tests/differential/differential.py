@@ -225,7 +225,9 @@ class Test:
 
     def report(self, family, seed, steps, resp, difference):
         steps = steps[:difference.index + 1]
-        fewer = self.shrink(steps, resp, difference.signature()) if len(self.seen) <= self.options.shrink else None
+        fewer = None
+        if len(self.seen) <= self.options.shrink:
+            fewer, difference = self.shrink(steps, resp, difference)
         print(f"\nDIFFERENCE family {family}, RESP{resp}, seed {seed}")
         for connection, mode, args in (fewer or steps[-1:]):
             print("    " + ("2> " if connection else "") + " ".join(quoted(a) for a in args) + ("" if not mode.startswith("!") else f"   ({mode})"))
@@ -233,29 +235,30 @@ class Test:
         print(f"  redis: {show(difference.theirs, 700)}")
         print(f"  synap: {show(difference.ours, 3000)}", flush=True)
 
-    def shrink(self, steps, resp, signature):
-        """Leaves out runs of steps, ever shorter ones, as long as the same difference shows."""
+    def shrink(self, steps, resp, found):
+        """Leaves out runs of steps, ever shorter ones, as long as the same kind of difference shows. Steps and difference."""
         deadline = time.time() + 20
 
         def shows(candidate):
             try:
                 self.run_steps(candidate, resp)
             except Difference as difference:
-                return difference.signature() == signature
+                return difference if difference.signature() == found.signature() else None
             except (OSError, ConnectionError):
-                return False
-            return False
+                return None
+            return None
         size = len(steps) // 2
         while size >= 1 and time.time() < deadline:
             at = 0
             while at < len(steps) - 1 and time.time() < deadline:
                 candidate = steps[:at] + steps[min(at + size, len(steps) - 1):]
-                if shows(candidate):
-                    steps = candidate
+                shown = shows(candidate)
+                if shown:
+                    steps, found = candidate[:shown.index + 1], shown
                 else:
                     at += size
             size //= 2
-        return steps
+        return steps, found
 
     def fail(self, family, name, theirs, ours):
         """For families with a run() of their own."""
@@ -315,7 +318,7 @@ def make_round(module, seed, count):
             connection, mode, args = commands[0]
             if "fixed" not in mode and rng.random() < mutations:
                 commands = [(connection, mode, grammar.mutate(args, rng))]
-            elif rng.random() < 0.03:
+            elif len(args) > 1 and rng.random() < 0.03:
                 commands = [(connection, "exact", ["COMMAND", rng.choice(["GETKEYS", "GETKEYSANDFLAGS"])] + args)]
             if transaction == 0 and rng.random() < getattr(module, "TRANSACTIONS", 0.03):
                 steps.append((0, "exact", ["MULTI"]))

@@ -5,7 +5,7 @@ MUTATIONS = 0
 TRANSACTIONS = 0
 TABLE = """
 exact  DEL l1 l2 l3 ; !send 2>BLPOP {key@k} l3 0 ; !blocked 1 ; exact RPUSH {key@k} a b c ; !read 2>exact BLPOP
-exact  DEL l1 l2 l3 ; !send 2>BRPOP l1 l2 5 ; !blocked 1 ; exact MULTI ; exact LPUSH {key} 1 ; exact RPUSH l2 2 ; exact LPUSH l1 0 ; exact EXEC ; !read 2>exact BRPOP
+exact  DEL l1 l2 l3 ; !send 2>BRPOP l1 l2 5 ; !blocked 1 ; exact MULTI ; exact LPUSH l2 1 ; exact RPUSH l2 2 ; exact EXEC ; !read 2>exact BRPOP
 exact  DEL l1 l2 l3 ; !send 2>BLMOVE l1 {key} {side} {side} 0 ; !blocked 1 ; exact RPUSH l1 a b ; !read 2>exact BLMOVE ; exact LRANGE l2 0 -1
 exact  DEL l1 l2 l3 ; exact SET l3 text ; !send 2>BRPOPLPUSH l1 l3 0 ; !blocked 1 ; exact RPUSH l1 a b ; !read 2>exact BRPOPLPUSH ; exact LRANGE l1 0 -1
 exact  DEL l1 l2 l3 ; !send 2>BLMPOP 0 2 l1 l2 {side} COUNT 3 ; !blocked 1 ; exact RPUSH l2 a b c d ; !read 2>exact BLMPOP

@@ -22,6 +22,6 @@ exact  PFDEBUG TODENSE {key}
 exact  PFDEBUG GETREG p1 ; exact PFCOUNT p1
 exact  DEL {key}
 exact  SET {key} {value}
-exact  APPEND {key} x ; exact PFCOUNT {key} ; exact DEL {key}
+exact  SET bad {value} ; exact PFCOUNT bad ; exact PFADD bad {member} ; exact PFMERGE p3 bad ; exact DEL bad
 """
 LIMITS = {"hll-sparse-max-bytes": [100, 3000]}

@@ -65,7 +65,7 @@ exact  DEBUG PROTOCOL (string|integer|double|null|array|set|map|attrib|verbatim|
 exact  PUBLISH {channel} {value}
 exact  SPUBLISH {channel} {value}
 exact  PUBSUB (CHANNELS|NUMPAT|HELP|NUMSUB|SHARDCHANNELS|SHARDNUMSUB) [{channel}]
-exact  LOLWUT VERSION 99
+any+fixed    LOLWUT VERSION 99
 exact  WAIT 0 10
 exact  OBJECT (HELP|NOSUCH)
 shape  TIME
