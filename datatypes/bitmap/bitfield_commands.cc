@@ -159,6 +159,22 @@ void cmd_bitfield_ro(Context& ctx) {
   reply_reads(ctx, operations);
 }
 
+bool keys_of_bitfield(ArgViews args, std::vector<KeyRef>* keys) {
+  bool only_reads = true;
+  for (size_t i = 2; i < args.size() && only_reads;) {
+    const size_t left = args.size() - i - 1;
+    if (left >= 2 && equals_ignore_case(args[i], "get")) {
+      i += 3;
+    } else if (left >= 1 && equals_ignore_case(args[i], "overflow")) {
+      i += 2;
+    } else {
+      only_reads = false;
+    }
+  }
+  keys->push_back({1, only_reads ? kKeyRO | kKeyAccess : kKeyRW | kKeyAccess | kKeyUpdate});
+  return true;
+}
+
 uint64_t cost_of_bitfield(Context& ctx) {
   // Offsets stand two words behind the operation's; a "#n" counts in fields of at most 64 bits.
   uint64_t size = 0;

@@ -169,6 +169,7 @@ void cmd_bitop(Context& ctx) {
   result.resize(size);
   bit_combine(operation, sources, result.data(), size);
   ctx.set_string(target, result.view(), kNoExpiry, &result);
+  ctx.edit_string(target).resize(size);  // a bitmap is never an integer or embstr
   ctx.changed(target, 1, kEventString, "set");
   ctx.reply().integer(static_cast<int64_t>(size));
 }
@@ -211,6 +212,13 @@ constexpr Command bitmap_row(std::string_view name, Handler handler, int arity, 
           .cost = cost};
 }
 
+constexpr Command bitfield_row() {
+  Command row =
+      bitmap_row("bitfield", cmd_bitfield, -2, kWrite | kDenyOom, one_key(kUpdates | kKeyVariable), cost_of_bitfield);
+  row.keys = keys_of_bitfield;
+  return row;
+}
+
 constexpr Command bitop_row() {
   Command row =
       bitmap_row("bitop", cmd_bitop, -4, kWrite | kDenyOom, key_range(2, 2, 1, kKeyOW | kKeyUpdate), cost_of_bitop);
@@ -220,7 +228,7 @@ constexpr Command bitop_row() {
 
 constexpr Command kRows[] = {
     bitmap_row("bitcount", cmd_bitcount, -2, kReadonly, one_key(kReads), cost_of_scan),
-    bitmap_row("bitfield", cmd_bitfield, -2, kWrite | kDenyOom, one_key(kUpdates | kKeyVariable), cost_of_bitfield),
+    bitfield_row(),
     bitmap_row("bitfield_ro", cmd_bitfield_ro, -2, kReadonly | kFast, one_key(kReads)),
     bitop_row(),
     bitmap_row("bitpos", cmd_bitpos, -3, kReadonly, one_key(kReads), cost_of_scan),

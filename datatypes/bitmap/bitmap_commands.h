@@ -11,6 +11,8 @@ extern const CommandFamily kBitmapCommands;
 void cmd_bitfield(Context& ctx);
 void cmd_bitfield_ro(Context& ctx);
 uint64_t cost_of_bitfield(Context& ctx);
+// The key is only read when every operation is a GET.
+bool keys_of_bitfield(ArgViews args, std::vector<KeyRef>* keys);
 
 // "ERR bit offset is not an integer or out of range", or true.
 struct BitOffsetRules {

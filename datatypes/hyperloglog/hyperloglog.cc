@@ -327,12 +327,16 @@ uint64_t hll_count(const HllRegisters& registers) {
 }
 
 std::string hll_decode_sparse(std::string_view bytes) {
-  // Whatever is there, damaged or not: this is for looking at it.
+  // Whatever is there, damaged or not: this is for looking at it. A long form cut short is read with a zero, as Redis
+  // does.
   std::string text;
   Run run{};
   for (size_t at = kHllHeaderBytes; at < bytes.size(); at += run.bytes) {
     run = read_run(unsigned_bytes(bytes.data()) + at, bytes.size() - at);
-    if (run.bytes == 0) break;
+    if (run.bytes == 0) {
+      const uint8_t completed[] = {static_cast<uint8_t>(bytes[at]), 0};
+      run = read_run(completed, sizeof(completed));
+    }
     if (!text.empty()) text += ' ';
     if (run.value > 0) {
       text += "v:" + std::to_string(run.value) + ',' + std::to_string(run.length);
