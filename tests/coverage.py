@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Coverage by construction: every command that the server lists has its help text (COMMAND DOCS), a line in the differential
 test's generators or a written excuse (coverage_excuses.txt), and is drawn by the server fuzzer or listed there with a reason.
-Excuses for commands that do not exist, or that have a generator by now, fail too."""
+Excuses for commands that do not exist yet are named as a note."""
 import fnmatch
 import os
 import sys
@@ -87,7 +87,7 @@ def main():
         passed += not bad
     for pattern in excused:
         if not any(fnmatch.fnmatch(name, pattern) for name in names):
-            problems.append(f"coverage_excuses.txt: no command {pattern}")
+            print(f"note: coverage_excuses.txt speaks of {pattern}, which this build does not have")
     for problem in problems:
         print("coverage: " + problem)
     print(f"{passed} passed, {len(problems)} failed")

@@ -7,6 +7,7 @@ changed, restored and then used. Everything follows from the seed; a round that 
 import argparse
 import os
 import random
+import shutil
 import socket
 import sys
 import time
@@ -279,9 +280,13 @@ def main():
         if options.round is not None:
             break
     if fuzzer.server:
+        log_path, fuzzer.server.own_folder = fuzzer.server.log_path, False
         code = fuzzer.server.stop()
-        if code != 0:
-            print(f"the server ended with {code}")
+        with open(log_path, encoding="utf-8", errors="replace") as file:
+            log = file.read()
+        shutil.rmtree(fuzzer.server.folder, ignore_errors=True)
+        if code != 0 or any(word in log for word in TROUBLE):
+            print(f"the server ended with {code}:\n{log[-4000:]}")
             failed += 1
     print(f"{fuzzer.sent} commands in {time.time() - began:.0f} s, seed {options.seed}")
     print(f"{passed} passed, {failed} failed")
