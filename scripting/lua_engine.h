@@ -141,8 +141,8 @@ class LuaEngine {
   LuaEngineOptions options_;
   lua_State* lua_ = nullptr;
   std::atomic<size_t> used_bytes_{0};  // written by the owner alone
-  bool limit_is_enforced_ = false;  // only while a script runs, where "not enough memory" can be raised
-  bool hook_is_urgent_ = false;     // it fires at every instruction until the stuck script is out
+  bool limit_is_enforced_ = false;     // only while a script runs, where "not enough memory" can be raised
+  bool hook_is_urgent_ = false;        // it fires at every instruction until the stuck script is out
   size_t runs_in_flight_ = 0;
   ScriptRun* current_ = nullptr;
   LibraryLoad* loading_ = nullptr;

@@ -163,8 +163,8 @@ std::shared_ptr<const FunctionLibrary> ScriptThread::load_library(std::string_vi
   CompiledLibrary& compiled = libraries_[library->id];
   for (RegisteredFunction& registered : load.functions) {
     compiled.callbacks.emplace(registered.name, registered.callback_ref);
-    library->functions.push_back({std::move(registered.name), std::move(registered.description),
-                                  registered.has_description, registered.flags});
+    library->functions.push_back(
+        {std::move(registered.name), std::move(registered.description), registered.has_description, registered.flags});
   }
   return library;
 }
@@ -211,7 +211,8 @@ std::string_view Scripting::kill(bool is_function) {
   for (RunningScript& script : running_) {
     if (script.from_master) {
       problem =
-          "UNKILLABLE The busy script was sent by a master instance in the context of replication and cannot be killed.";
+          "UNKILLABLE The busy script was sent by a master instance in the context of replication and cannot be "
+          "killed.";
     } else if (script.has_written.load(std::memory_order_relaxed)) {
       problem =
           "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the "

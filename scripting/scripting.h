@@ -55,12 +55,12 @@ class ScriptThread {
   LuaEngine engine_;
   ScriptCache* cache_;
   FunctionRegistry* registry_;
-  std::unordered_map<uint64_t, Compiled> by_body_;              // hash of the body
-  std::unordered_map<std::string_view, uint64_t> by_sha_;       // views of CachedScript::sha
+  std::unordered_map<uint64_t, Compiled> by_body_;         // hash of the body
+  std::unordered_map<std::string_view, uint64_t> by_sha_;  // views of CachedScript::sha
   size_t sweep_at_ = 64;
   uint64_t seen_version_ = 0;
   std::shared_ptr<const FunctionSet> functions_;
-  std::unordered_map<uint64_t, CompiledLibrary> libraries_;     // by library id
+  std::unordered_map<uint64_t, CompiledLibrary> libraries_;  // by library id
 };
 
 // A script that has been running for longer than its first slice.
