@@ -12,6 +12,7 @@
 #include "datatypes/stream/stream_commands.h"
 #include "datatypes/string/string_commands.h"
 #include "datatypes/zset/zset_commands.h"
+#include "scripting/script_commands.h"
 #include "server/admin/config_commands.h"
 #include "server/admin/connection_commands.h"
 #include "server/admin/info_commands.h"
@@ -43,6 +44,8 @@ const std::array kFamilies = {
     kClientCommands,
     kCommandCommands,
     kTransactionCommands,
+    kScriptCommands,
+    kFunctionCommands,
     kInfoCommands,
     kServerCommands,
     kSlowlogCommands,

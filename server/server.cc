@@ -24,6 +24,7 @@
 #include "server/command/memory_usage.h"
 #include "server/command/monitor.h"
 #include "server/command/server_api.h"
+#include "scripting/scripting.h"
 #include "server/command/slowlog.h"
 #include "server/command/version.h"
 #include "server/command_list.h"
@@ -90,6 +91,7 @@ struct Synap::Impl final : KeyspaceObserver {
   StateBits state;
   Journal journal;
   Slowlog slowlog;
+  Scripting scripting;
   LatencyMonitor latency;
   std::deque<Lane> lanes;
   std::unique_ptr<ClientDirectory> clients;
@@ -136,6 +138,7 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
   server.statistics = &statistics;
   server.state = &state;
   server.slowlog = &slowlog;
+  server.scripting = &scripting;
   server.latency = &latency;
   server.monitor = monitor.get();
   server.journal = &journal;
@@ -152,6 +155,9 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
   server.end_session = [this](Session& session, Dispatcher& dispatcher, Reactor& reactor) {
     end_session(session, dispatcher, reactor);
   };
+  config.on_change({"port", "bind", "unixsocket", "tls-port"}, [](const Config&, const Config&) {
+    return Status(StatusCode::kUnsupported, "the listening sockets can only be changed by a restart");
+  });
   std::vector<std::unique_ptr<Dispatcher>> worker_dispatchers;
   for (size_t i = 0; i < kWorkers; ++i) {
     worker_dispatchers.push_back(std::make_unique<Dispatcher>(Dispatcher::Parts{&server, this, &no_workers},
@@ -339,6 +345,11 @@ void Synap::Impl::raise_descriptor_limit(int64_t maxclients) const {
 int Synap::Impl::run() {
   print_banner();
   raise_descriptor_limit(config.current().maxclients);
+  const Status entered = config.enter();
+  if (!entered.ok()) {
+    log_warning("%s", entered.detail().c_str());
+    return 1;
+  }
   if (!listen()) return 1;
   log_notice("Server initialized");
   for (size_t i = 1; i < lanes.size(); ++i) {

@@ -23,6 +23,7 @@ class MonitorFeed;
 class CommandRunner;
 class Journal;
 class Dispatcher;
+class Scripting;
 
 // CLIENT PAUSE. Commands that it holds back wait; their clients try again when it ends.
 class PauseState {
@@ -53,6 +54,7 @@ struct Server {
   LatencyMonitor* latency = nullptr;
   MonitorFeed* monitor = nullptr;
   Journal* journal = nullptr;
+  Scripting* scripting = nullptr;
   PauseState pause;
 
   std::string run_id;            // 40 hex digits, new at every start
