@@ -355,8 +355,11 @@ std::optional<int64_t> bitfield_add(BitfieldType type, BitfieldOverflow overflow
   switch (overflow) {
     case BitfieldOverflow::kFail:
       return std::nullopt;
-    case BitfieldOverflow::kSaturate:
-      return static_cast<int64_t>(sum > max ? max : min);
+    case BitfieldOverflow::kSaturate: {
+      // Redis takes the distance to the maximum in 64 bits: a number too far below it saturates upwards.
+      const bool distance_overflows = type.is_signed && type.bits < 64 && max - start > INT64_MAX;
+      return static_cast<int64_t>(sum > max || distance_overflows ? max : min);
+    }
     case BitfieldOverflow::kWrap:
       break;
   }

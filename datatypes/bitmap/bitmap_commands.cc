@@ -43,11 +43,9 @@ void cmd_setbit(Context& ctx) {
   if (string.wrong_type()) return;
   const size_t size_before = string.view().size();
   const bool grows = !string.exists() || offset / 8 >= size_before;
-  const bool old = bit_get(string.view(), offset);
-  if (grows || old != (value != 0)) {
-    bit_set(string.resize(std::max<size_t>(size_before, offset / 8 + 1)), offset, value != 0);
-    string.changed(1, kEventString, "setbit");
-  }
+  char* bytes = string.resize(std::max<size_t>(size_before, offset / 8 + 1));
+  const bool old = bit_set(bytes, offset, value != 0);
+  if (grows || old != (value != 0)) string.changed(1, kEventString, "setbit");
   ctx.reply().integer(old ? 1 : 0);
 }
 
@@ -67,13 +65,19 @@ struct RangeArguments {
   bool in_bits = false;
 };
 
-bool parse_range_arguments(Context& ctx, size_t first, RangeArguments* range) {
+// The order in which Redis looks at the arguments shows in its errors.
+enum class RangeOrder { kEndThenUnit, kUnitThenEnd };
+
+bool parse_range_arguments(Context& ctx, size_t first, RangeOrder order, RangeArguments* range) {
   const size_t count = ctx.argc() - first;
   if (count > 3) {
     ctx.syntax_error();
     return false;
   }
+  range->has_end = count >= 2;
+  const auto parse_end = [&] { return !range->has_end || ctx.parse(ctx.arg(first + 1), &range->end); };
   if (count >= 1 && !ctx.parse(ctx.arg(first), &range->start)) return false;
+  if (order == RangeOrder::kEndThenUnit && !parse_end()) return false;
   if (count == 3) {
     range->in_bits = equals_ignore_case(ctx.arg(first + 2), "bit");
     if (!range->in_bits && !equals_ignore_case(ctx.arg(first + 2), "byte")) {
@@ -81,8 +85,7 @@ bool parse_range_arguments(Context& ctx, size_t first, RangeArguments* range) {
       return false;
     }
   }
-  range->has_end = count >= 2;
-  return !range->has_end || ctx.parse(ctx.arg(first + 1), &range->end);
+  return order == RangeOrder::kEndThenUnit || parse_end();
 }
 
 // First and last bit, both inside the string. Nothing: empty.
@@ -98,7 +101,7 @@ std::optional<std::pair<uint64_t, uint64_t>> resolve_range(const RangeArguments&
 
 void cmd_bitcount(Context& ctx) {
   RangeArguments range;
-  if (!parse_range_arguments(ctx, 2, &range)) return;
+  if (!parse_range_arguments(ctx, 2, RangeOrder::kEndThenUnit, &range)) return;
   StringRef string;
   if (!ctx.read_string(ctx.arg(1), &string)) return;
   const bool reversed = range.start < 0 && range.end < 0 && range.start > range.end;
@@ -112,7 +115,7 @@ void cmd_bitpos(Context& ctx) {
   if (!ctx.parse(ctx.arg(2), &value)) return;
   if (value != 0 && value != 1) return ctx.error(kBitArgumentError);
   RangeArguments range;
-  if (!parse_range_arguments(ctx, 3, &range)) return;
+  if (!parse_range_arguments(ctx, 3, RangeOrder::kUnitThenEnd, &range)) return;
   StringRef string;
   if (!ctx.read_string(ctx.arg(1), &string)) return;
   if (!string.exists()) return ctx.reply().integer(value == 1 ? -1 : 0);

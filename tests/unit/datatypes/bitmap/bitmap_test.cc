@@ -138,6 +138,8 @@ TEST_CASE("Bit field overflow") {
   CHECK(bitfield_add(i8, Overflow::kWrap, 100, 28) == -128);
   CHECK(bitfield_add(i8, Overflow::kSaturate, 100, 28) == 127);
   CHECK(bitfield_add(i8, Overflow::kSaturate, -100, -29) == -128);
+  CHECK(bitfield_add(i8, Overflow::kSaturate, INT64_MIN, 0) == 127);  // as Redis, whose subtraction overflows
+  CHECK(bitfield_add(i8, Overflow::kSaturate, -1000, 0) == -128);
   CHECK(bitfield_add(i8, Overflow::kFail, 100, 28) == std::nullopt);
   CHECK(bitfield_add(i8, Overflow::kFail, 127, 0) == 127);
   CHECK(bitfield_add(i8, Overflow::kFail, 128, 0) == std::nullopt);
