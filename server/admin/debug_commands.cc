@@ -192,7 +192,7 @@ void debug_digest_value(Context& ctx) {
   ctx.reply().array(ctx.argc() - 2);
   for (size_t i = 2; i < ctx.argc(); ++i) {
     const Entry* entry = ctx.peek(ctx.arg(i));
-    ctx.reply().bulk(digest_hex(entry == nullptr ? Digest{} : entry_digest(entry)));
+    ctx.reply().simple(digest_hex(entry == nullptr ? Digest{} : entry_digest(entry)));
   }
 }
 
