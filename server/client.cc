@@ -48,6 +48,7 @@ void Client::on_data(std::span<char> bytes) {
   // libuv reads inside its poll, before the check phase: the loop may have slept since the last reading of the clock.
   host_->dispatcher->begin_turn();
   session_.shared->last_interaction_ms.store(host_->dispatcher->environment().now_ms, std::memory_order_relaxed);
+  host_->statistics->net_in_bytes.add(bytes.size());
   if (direct_read_) {
     parser_.direct_read_done(bytes.size());
   } else {
@@ -228,6 +229,7 @@ void Client::deliver_shared(const SharedBytes& encoded) {
 
 void Client::flush() {
   if (running_ || !std::exchange(dirty_output_, false) || closing_) return;
+  host_->statistics->net_out_bytes.add(output_.size());
   if (!output_.empty()) connection_.write(&output_);
   reply_begin_ = 0;
   if (closing_) return;
@@ -284,8 +286,9 @@ void Client::close(bool after_reply) {
 void Client::begin_close() {
   if (closing_) return;
   closing_ = true;
-  if (waiter_ != nullptr && waiter_->claim()) {
-    host_->dispatcher->forget_waiter(*host_->reactor, waiter_);
+  if (waiter_ != nullptr) {
+    // Whoever has claimed it just now serves a session of its own: its reply finds no client any more.
+    if (waiter_->claim()) host_->dispatcher->forget_waiter(*host_->reactor, waiter_);
     leave_blocked_state();
     suspended_ = false;
   }

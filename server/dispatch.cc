@@ -8,6 +8,7 @@
 #include "protocol/errors.h"
 #include "server/admission.h"
 #include "server/base/clock.h"
+#include "server/base/log.h"
 #include "server/base/number.h"
 #include "server/base/text.h"
 #include "server/command/acl.h"
@@ -194,6 +195,13 @@ void Dispatcher::reject(Caller& caller, const Command* command, std::string_view
 bool Dispatcher::check_call(Caller& caller, const Command* command, const Args& args) {
   Session& session = caller.session();
   if (command == nullptr) {
+    if (equals_ignore_case(args[0], "post") || equals_ignore_case(args[0], "host:")) {
+      log_warning("Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This "
+                  "is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis "
+                  "instance. Connection aborted.");
+      session.set(kSessionCloseAfterReply);
+      return false;
+    }
     reject(caller, nullptr, unknown_command_error(args));
     return false;
   }
@@ -388,6 +396,7 @@ void Dispatcher::run_on_worker(Caller& caller) {
 
 Outcome Dispatcher::run_guarded(Caller& caller, const Command* command, const Args& args, const KeyHashes& keys,
                                 ShardGuard* guard, bool resumed) {
+  note_call(caller.session(), command);
   if (command->has(kGrowingGuard)) return run_sliced(caller, command, args, keys, guard, resumed);
   Context ctx;
   fill(&ctx, command, args, &caller.session(), &caller.reply());
@@ -481,6 +490,7 @@ void Dispatcher::run_to_end(Context* ctx) {
 // --- Running.
 
 void Dispatcher::fill(Context* ctx, const Command* command, const Args& args, Session* session, Reply* reply) {
+  environment_.config = &server_.config->current();  // a CONFIG SET earlier in this turn counts
   ctx->environment_ = &environment_;
   ctx->command_ = command;
   ctx->args_ = args;
@@ -490,6 +500,13 @@ void Dispatcher::fill(Context* ctx, const Command* command, const Args& args, Se
 }
 
 // Runs the handler, counts, and gathers its effects.
+// What CLIENT LIST shows of the client.
+void Dispatcher::note_call(const Session& session, const Command* command) {
+  SharedSession& shared = *session.shared;
+  shared.last_command.store(command, std::memory_order_relaxed);
+  shared.commands.store(shared.commands.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
 void Dispatcher::feed_monitor(Context* ctx) {
   if (server_.monitor->active() && !ctx->command_->has(kSkipMonitor)) server_.monitor->feed(*ctx);
 }
@@ -597,6 +614,7 @@ void Dispatcher::serve_ready(ShardGuard* guard) {
     for (ShardMask rest = guard->mask(); rest != 0; rest &= rest - 1) {
       Shard& shard = server_.keyspace->shard(static_cast<size_t>(std::countr_zero(rest)));
       if (!shard.waiters.has_ready()) continue;
+      environment_.now_ms = wall_clock_ms();  // the command that made the key ready may have taken long
       for (const WaiterTable::ReadyKey& ready : shard.waiters.take_ready()) {
         serve_key(guard, ready, shard);
         again = true;

@@ -160,6 +160,7 @@ class Dispatcher final : public CommandRunner {
 
   void fill(Context* ctx, const Command* command, const Args& args, Session* session, Reply* reply);
   void call(Context* ctx);
+  static void note_call(const Session& session, const Command* command);
   void feed_monitor(Context* ctx);
   void count_call(Context* ctx, uint64_t ns);
   void settle_effects(Context* ctx);

@@ -71,6 +71,7 @@ struct Synap::Impl final : KeyspaceObserver {
   void set_up_lane(Lane& lane);
   void after_poll(Lane& lane);
   void cron(Lane& lane);
+  size_t refresh_memory_state();
   void print_banner() const;
   std::string begin_shutdown(uint32_t flags);
   void stop();
@@ -158,6 +159,10 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
   config.on_change({"port", "bind", "unixsocket", "tls-port"}, [](const Config&, const Config&) {
     return Status(StatusCode::kUnsupported, "the listening sockets can only be changed by a restart");
   });
+  config.on_change({"maxmemory"}, [this](const Config&, const Config&) {
+    refresh_memory_state();
+    return Status();
+  });
   std::vector<std::unique_ptr<Dispatcher>> worker_dispatchers;
   for (size_t i = 0; i < kWorkers; ++i) {
     worker_dispatchers.push_back(std::make_unique<Dispatcher>(Dispatcher::Parts{&server, this, &no_workers},
@@ -207,10 +212,18 @@ void Synap::Impl::cron(Lane& lane) {
   for (Client* client : all) client->cron(now_ms);
   if (lane.reactor->index() != 0) return;
   server.pause.check(&state, clients.get(), now_ms);
-  const size_t used = used_memory_bytes();
+  const size_t used = refresh_memory_state();
   if (used > server.peak_memory_bytes.load(std::memory_order_relaxed)) {
     server.peak_memory_bytes.store(used, std::memory_order_relaxed);
   }
+}
+
+// Whether commands that need memory are refused, whatever the policy says: nothing is evicted yet.
+size_t Synap::Impl::refresh_memory_state() {
+  const size_t used = used_memory_bytes();
+  const auto limit = static_cast<size_t>(config.current().maxmemory);
+  state.assign(kStateOutOfMemory, limit != 0 && used > limit);
+  return used;
 }
 
 // --- Connections.

@@ -143,13 +143,15 @@ class Run:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="names of suites, with commas")
+    parser.add_argument("--all", action="store_true", help="the suites under ASan and TSan too")
     parser.add_argument("--list", action="store_true", help="print the names")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
     if options.list:
         print("\n".join(suite[0] for suite in SUITES))
         return 0
-    suites = SUITES
+    # The sanitizer builds have not been seen through on the whole tree yet: `make soak` runs them.
+    suites = SUITES if options.all else [suite for suite in SUITES if suite[2] not in (ASAN, TSAN)]
     if options.only:
         wanted = options.only.split(",")
         suites = [suite for suite in SUITES if suite[0] in wanted]

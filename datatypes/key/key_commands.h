@@ -9,5 +9,7 @@ extern const CommandFamily kKeyCommands;       // key_commands.cc: DEL … COPY 
 extern const CommandFamily kKeyspaceCommands;  // keyspace_commands.cc: KEYS SCAN DBSIZE FLUSHALL SWAPDB …
 extern const CommandFamily kExpiryCommands;    // expiry_commands.cc
 extern const CommandFamily kObjectCommands;    // object_commands.cc
+extern const CommandFamily kSortCommands;      // sort_commands.cc
+extern const CommandFamily kWaitCommands;      // wait_commands.cc
 
 }  // namespace synap

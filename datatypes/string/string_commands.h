@@ -5,6 +5,7 @@
 
 namespace synap {
 
-extern const CommandFamily kStringCommands;         // string_commands.cc
+extern const CommandFamily kStringCommands;  // string_commands.cc
+extern const CommandFamily kLcsCommands;     // lcs_commands.cc
 
 }  // namespace synap

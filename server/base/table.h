@@ -270,7 +270,8 @@ class Table {
   static constexpr size_t kFullSize = 12;      // buckets in a segment that splits instead of growing
   static constexpr size_t kHalfSize = 8;       // buckets each half of a split starts with
   static constexpr size_t kProbe = 3;          // buckets looked at beyond the home bucket
-  static constexpr uint8_t kSizes[] = {1, 2, 3, 4, 6, kHalfSize, kFullSize, 16, 24, 32, 48, 63};
+  static constexpr size_t kSizeMax = 63;       // what the low 6 bits of a directory word can say
+  static constexpr uint8_t kSizes[] = {1, 2, 3, 4, 6, kHalfSize, kFullSize, 16, 24, 32, 48, kSizeMax};
   static constexpr size_t kAhead = 2;          // buckets whose items are prefetched ahead in for_each
   static constexpr uint64_t kShrinkMask = 15;  // one erase in 16 looks whether its segment has become sparse
 
@@ -428,7 +429,7 @@ class Table {
     const Moving* end() const { return items_ + count_; }
 
    private:
-    Moving items_[kSizes[std::size(kSizes) - 1] * kSlots];
+    Moving items_[kSizeMax * kSlots];
     size_t count_ = 0;
   };
 

@@ -1,0 +1,73 @@
+// WAIT and WAITAOF while nothing replicates: no replica ever acknowledges, so they wait for their time-out.
+#include <climits>
+#include <string>
+
+#include "datatypes/key/key_commands.h"
+#include "server/command/context.h"
+#include "server/command/server_api.h"
+#include "server/command/state_bits.h"
+
+namespace synap {
+
+namespace {
+
+bool refuse_on_replica(Context& ctx, std::string_view error) {
+  if (!ctx.server().state->has(kStateReplica)) return false;
+  ctx.error(error);
+  return true;
+}
+
+void wait_for_timeout(Context& ctx, int64_t timeout_ms, std::string_view reply) {
+  BlockRequest request;
+  request.type = ValueType::kString;
+  request.timeout_ms = timeout_ms;
+  request.timeout_reply = reply;
+  ctx.block(std::move(request));
+}
+
+void cmd_wait(Context& ctx) {
+  constexpr std::string_view kNobody = ":0\r\n";
+  if (refuse_on_replica(ctx, "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a "
+                             "replica is configured to be writable (which is not the default) writes to replicas are just "
+                             "local and are not propagated.")) {
+    return;
+  }
+  int64_t replicas;
+  int64_t timeout_ms;
+  if (!ctx.parse(ctx.arg(1), &replicas) || !ctx.parse_timeout_ms(ctx.arg(2), &timeout_ms)) return;
+  if (replicas <= 0 || !ctx.may_block()) return ctx.reply().raw(kNobody);
+  wait_for_timeout(ctx, timeout_ms, kNobody);
+}
+
+void cmd_waitaof(Context& ctx) {
+  constexpr std::string_view kNobody = "*2\r\n:0\r\n:0\r\n";
+  int64_t local;
+  int64_t replicas;
+  int64_t timeout_ms;
+  if (!ctx.parse(ctx.arg(1), &local)) return;
+  if (local < 0 || local > 1) return ctx.error("ERR value is out of range, value must between 0 and 1");
+  if (!ctx.parse_range(ctx.arg(2), 0, INT64_MAX, &replicas)) return;
+  if (!ctx.parse_timeout_ms(ctx.arg(3), &timeout_ms)) return;
+  if (refuse_on_replica(ctx, "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas "
+                             "are just local and are not propagated.")) {
+    return;
+  }
+  if (local != 0 && !ctx.config().appendonly) {
+    return ctx.error("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
+  }
+  if ((local == 0 && replicas == 0) || !ctx.may_block()) return ctx.reply().raw(kNobody);
+  wait_for_timeout(ctx, timeout_ms, kNobody);
+}
+
+constexpr Command kRows[] = {
+    {.name = "wait", .handler = cmd_wait, .arity = 3, .flags = kBlocking, .categories = kCatConnection,
+     .tips = {"request_policy:all_shards", "response_policy:agg_min"}},
+    {.name = "waitaof", .handler = cmd_waitaof, .arity = 4, .flags = kBlocking, .categories = kCatConnection,
+     .tips = {"request_policy:all_shards", "response_policy:agg_min"}},
+};
+
+}  // namespace
+
+const CommandFamily kWaitCommands = kRows;
+
+}  // namespace synap
