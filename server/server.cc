@@ -39,6 +39,9 @@ namespace {
 
 constexpr int64_t kCronMs = 100;
 constexpr size_t kWorkers = 2;
+// At the end: how long commands under way may take, and how often they are looked after.
+constexpr int64_t kShutdownWaitUs = 10'000'000;
+constexpr int64_t kShutdownPollMs = 2;
 // Active expiry: its share of a cron interval at most, as Redis's 25 %.
 constexpr int64_t kExpireBudgetUs = kCronMs * 1000 / 4;
 
@@ -75,6 +78,7 @@ struct Synap::Impl final : KeyspaceObserver {
   void print_banner() const;
   std::string begin_shutdown(uint32_t flags);
   void stop();
+  void end_lane(Lane& lane, int64_t deadline_us);
   void raise_descriptor_limit(int64_t maxclients) const;
 
   void keyspace_event(int db, uint32_t event_class, std::string_view event, std::string_view key) override;
@@ -398,13 +402,23 @@ std::string Synap::Impl::begin_shutdown(uint32_t) {
 void Synap::Impl::stop() {
   listeners.clear();
   for (Lane& lane : lanes) {
-    lane.reactor->post([&lane] {
+    lane.reactor->post([this, &lane] {
       std::vector<Client*> all;
       for (const auto& [id, client] : lane.clients) all.push_back(client.get());
       for (Client* client : all) client->close(false);
-      lane.reactor->stop();
+      end_lane(lane, monotonic_us() + kShutdownWaitUs);
     });
   }
+}
+
+// A client whose command is still under way (on a worker, waiting for a shard) is released when that is done.
+void Synap::Impl::end_lane(Lane& lane, int64_t deadline_us) {
+  if (lane.clients.empty()) return lane.reactor->stop();
+  if (monotonic_us() > deadline_us) {
+    log_warning("A command did not end in time, exiting without waiting for it.");
+    _exit(0);
+  }
+  lane.reactor->after(kShutdownPollMs, [this, &lane, deadline_us] { end_lane(lane, deadline_us); });
 }
 
 Synap::Synap(LoadedConfig loaded, const char* executable)
