@@ -13,6 +13,7 @@
 #include "server/base/text.h"
 #include "server/command/acl.h"
 #include "server/command/latency_monitor.h"
+#include "server/command/memory_usage.h"
 #include "server/command/monitor.h"
 #include "server/command/slowlog.h"
 #include "server/keyspace/type_ops.h"
@@ -104,6 +105,9 @@ void Dispatcher::begin_turn() {
   environment_.journaling = server_.journal->active();
   environment_.tracking = server_.tracking.load(std::memory_order_relaxed);
   environment_.replica = server_.state->has(kStateReplica);
+  if (config.maxmemory != 0) {
+    server_.state->assign(kStateOutOfMemory, used_memory_bytes() > static_cast<size_t>(config.maxmemory));
+  }
   AccessClock& clock = environment_.access_clock;
   clock.set_time(environment_.now_ms);
   clock.lfu = config.maxmemory_policy == MaxmemoryPolicy::kAllkeysLfu ||
