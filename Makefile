@@ -8,7 +8,7 @@ BUILD := cmake --build
 
 BUILD_DEPS := g++ make cmake ninja-build pkg-config ccache lld libuv1-dev libjemalloc-dev libluajit-5.1-dev \
   liblz4-dev libzstd-dev liblzf-dev libssl-dev libcli11-dev libxxhash-dev libhiredis-dev doctest-dev
-TEST_DEPS := clang libclang-rt-dev redis-tools tcl tcl-tls python3 procps
+TEST_DEPS := clang libclang-rt-dev redis-server redis-tools tcl tcl-tls python3 procps
 
 .PHONY: release debug asan tsan run test unit bench bench-quick tidy headers format tcl soak install clean deps test-deps
 
@@ -42,7 +42,7 @@ build:
 define install_missing
 	@missing=$$(for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	if [ -n "$$missing" ]; then sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	  echo "installing: $$missing"; export DEBIAN_FRONTEND=noninteractive; \
+	  echo "installing: $$missing"; export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
 	  $$sudo apt-get install -y -qq --no-install-recommends $$missing > /dev/null 2>&1 || \
 	  { $$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends $$missing > /dev/null; }; fi
 endef
