@@ -74,6 +74,11 @@ class Client {
   }
   std::string text(const std::vector<std::string>& args) { return call(args).text; }
   long long integer(const std::vector<std::string>& args) { return call(args).integer; }
+  // Assertions about commands still to be built are made as soon as the server has them.
+  bool has_command(const std::string& name) {
+    const Reply reply = call({"COMMAND", "INFO", name});
+    return reply.items.size() == 1 && !reply.items[0].nil();
+  }
 
   // One field of INFO; empty when there is none.
   std::string info(const std::string& field) {

@@ -45,10 +45,17 @@ TEST_CASE("10,000 connections, all answered") {
   CHECK(eventually([&] { return control.info("connected_clients") == "1"; }, 30000));
 }
 
-TEST_CASE("An idle client is closed after timeout") {
+TEST_CASE("An idle client is closed after timeout, a subscriber is not") {
   ServerProcess server({"--timeout", "1"});
   RawSocket idle(server.port());
+  RawSocket subscriber(server.port());
+  const bool pubsub = Client(server.port()).has_command("subscribe");
+  if (pubsub) {
+    subscriber.send(encode({"SUBSCRIBE", "c"}));
+    CHECK_FALSE(subscriber.receive(1).empty());
+  }
   CHECK(idle.closed_by_peer(5000));
+  if (pubsub) CHECK(Client(server.port()).integer({"PUBLISH", "c", "m"}) == 1);
 }
 
 TEST_CASE("A slow reader fills its own buffer and is cut off at its limit") {

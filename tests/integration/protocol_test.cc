@@ -144,7 +144,14 @@ TEST_CASE("RESP3: types of replies, and back to RESP2") {
   CHECK(ask({"ZRANGE", "z", "0", "-1", "WITHSCORES"}) == "*1\r\n*2\r\n$1\r\nm\r\n,1.5\r\n");
   CHECK(ask({"BLPOP", "nolist", "0.01"}) == "_\r\n");
   CHECK(ask({"CONFIG", "GET", "maxmemory"}).substr(0, 4) == "%1\r\n");
+  const bool pubsub = Client(server.port()).has_command("subscribe");
+  if (pubsub) {
+    CHECK(ask({"SUBSCRIBE", "c"}) == ">3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
+    CHECK(Client(server.port()).integer({"PUBLISH", "c", "m"}) == 1);
+    CHECK(socket.receive(1) == ">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n");
+  }
   CHECK(ask({"GET", "none"}) == "_\r\n");
+  if (pubsub) CHECK(ask({"UNSUBSCRIBE"}) == ">3\r\n$11\r\nunsubscribe\r\n$1\r\nc\r\n:0\r\n");
   CHECK(ask({"HELLO", "2"}).substr(0, 3) == "*14");
   CHECK(ask({"GET", "none"}) == "$-1\r\n");
   CHECK(ask({"HELLO", "9"}) == "-NOPROTO unsupported protocol version\r\n");
