@@ -24,6 +24,10 @@ class CommandRunner;
 class Journal;
 class Dispatcher;
 class Scripting;
+class PubSub;       // datatypes/pubsub/pubsub.h
+class Tracking;     // server/command/tracking.h
+class AclStore;     // server/command/acl.h
+class Persistence;  // persistence/persistence.h
 
 // CLIENT PAUSE. Commands that it holds back wait; their clients try again when it ends.
 class PauseState {
@@ -55,6 +59,10 @@ struct Server {
   MonitorFeed* monitor = nullptr;
   Journal* journal = nullptr;
   Scripting* scripting = nullptr;
+  PubSub* pubsub = nullptr;
+  Tracking* tracking_table = nullptr;
+  AclStore* acl = nullptr;
+  Persistence* persistence = nullptr;
   PauseState pause;
 
   std::string run_id;            // 40 hex digits, new at every start

@@ -47,6 +47,10 @@ enum SessionFlag : uint64_t {
   kSessionDenyBlocking = 1ULL << 23,   // inside EXEC or a script
   kSessionTls = 1ULL << 24,
   kSessionProtectedOut = 1ULL << 25,   // killed with SKIPME: close once the reply left
+  kSessionTrackingOptin = 1ULL << 26,
+  kSessionTrackingOptout = 1ULL << 27,
+  kSessionTrackingNoloop = 1ULL << 28,
+  kSessionTrackingCaching = 1ULL << 29,  // CLIENT CACHING was called: what it says holds for the next command
 };
 
 // The part of a session that any thread may read. Numbers are relaxed atomics; strings are under the mutex.
@@ -108,6 +112,8 @@ struct Session {
   size_t queued_bytes = 0;
   std::vector<WatchedKey> watched;
   std::set<std::string, std::less<>> channels, patterns, shard_channels;
+  std::vector<std::string> tracking_prefixes;  // CLIENT TRACKING BCAST
+  uint64_t written_offset = 0;                 // the journal's end after its last write: WAIT, WAITAOF
 
   std::shared_ptr<SharedSession> shared;
 };
