@@ -65,6 +65,11 @@ enum CommandFlag : uint64_t {
   kAllowPaused = 1ULL << 38,    // not held back by CLIENT PAUSE
   kRunsQueue = 1ULL << 39,      // EXEC: its keys are those of the queued and watched
   kUsesWatched = 1ULL << 40,    // DISCARD, UNWATCH, RESET: its keys are the watched ones
+
+  // Which arguments are channels, for users who may not use all of them.
+  kChannelPublished = 1ULL << 41,    // argument 1: PUBLISH, SPUBLISH
+  kChannelsSubscribed = 1ULL << 42,  // arguments 1 and on: SUBSCRIBE, SSUBSCRIBE
+  kPatternsSubscribed = 1ULL << 43,  // arguments 1 and on are patterns: PSUBSCRIBE
 };
 
 // ACL categories, in the order Redis numbers them. Several follow from flags (see implied_categories in command_table).
