@@ -32,7 +32,7 @@ int build_state(lua_State* lua) {
 int panic(lua_State* lua) {
   const char* text = lua_tostring(lua, -1);
   log_warning("Lua raised an error outside a script: %s", text == nullptr ? "(no text)" : text);
-  SYNAP_ASSERT(!"unprotected Lua error");
+  SYNAP_ASSERT(false && "unprotected Lua error");
 }
 
 int append_chunk(lua_State*, const void* bytes, size_t size, void* out) {

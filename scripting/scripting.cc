@@ -184,7 +184,7 @@ ScriptThread& Scripting::thread(CommandRunner* runner, const LuaEngineOptions& o
     slot.runner.store(runner, std::memory_order_release);
     return *slot.thread;
   }
-  SYNAP_ASSERT(!"too many threads run scripts");
+  SYNAP_ASSERT(false && "too many threads run scripts");
 }
 
 Scripting::Running Scripting::add_running(ScriptRun* run, bool is_function, bool from_master,

@@ -187,7 +187,7 @@ void Synap::Impl::set_up_lane(Lane& lane) {
   lane.host->statistics = counters;
   lane.host->released = [&lane](uint64_t id) { lane.released.push_back(id); };
   lane.reactor->on_turn([this, &lane] { after_poll(lane); },
-                        [this, &lane] {
+                        [&lane] {
                           reclamation_quiescent(lane.reactor->index());
                           lane.dispatcher->begin_turn();
                         });

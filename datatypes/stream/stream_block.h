@@ -60,7 +60,6 @@ class StreamEntry {
   const uint8_t* pack_ = nullptr;
   int64_t flags_ = 0;
   ListpackView::Position flags_at_ = 0;
-  ListpackView::Position values_at_ = 0;        // where the pairs (or values) begin
   ListpackView::Position next_element_at_ = 0;  // next unread element
   ListpackView::Position next_master_field_at_ = 0;
   ListpackValue::Scratch field_text_;
