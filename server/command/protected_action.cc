@@ -5,8 +5,9 @@ namespace synap {
 
 bool is_local(const Session& session) {
   if (session.has(kSessionUnixSocket)) return true;
-  LockGuard guard(session.shared->mutex);
-  const std::string& peer = session.shared->peer;
+  const SharedSession& shared = *session.shared;
+  LockGuard guard(shared.mutex);
+  const std::string& peer = shared.peer;
   return peer.starts_with("127.") || peer.starts_with("[::1]:") || peer.starts_with("::1:");
 }
 
