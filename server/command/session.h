@@ -73,6 +73,7 @@ struct SharedSession {
   std::atomic<uint64_t> network_in_bytes{0}, network_out_bytes{0}, commands{0};
   std::atomic<const Command*> last_command{nullptr};
   std::atomic<uint64_t> tracking_redirect{0};  // client id; 0: none
+  std::atomic<uint64_t> user_identity{0};      // of the user it authenticated as, see User; 0: none
 
   mutable Mutex mutex{LockRank::kLeaf};
   std::string peer GUARDED_BY(mutex);   // "127.0.0.1:50001" or "/path:0"
