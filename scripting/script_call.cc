@@ -187,7 +187,7 @@ std::string ScriptCall::problem_of(const Command& command, std::span<const std::
     return "ERR Can not execute the command on a stale replica";
   }
   if (session.user != nullptr && !session.user->unrestricted()) {
-    std::string denied = synap::acl_check(server, session, command, args);
+    std::string denied = synap::acl_check(server, session, command, args, AclContext::kScript);
     if (denied.starts_with("NOPERM ")) denied.erase(0, 7);
     if (!denied.empty()) return "ERR ACL failure in script: " + denied;
   }
@@ -215,7 +215,8 @@ ScriptHost::AclAnswer ScriptCall::acl_check(std::span<const std::string_view> ar
   const Command* command = server.commands->find_call(args);
   if (command == nullptr) return AclAnswer::kUnknownCommand;
   if (session.user == nullptr || session.user->unrestricted()) return AclAnswer::kAllowed;
-  return synap::acl_check(server, session, *command, args).empty() ? AclAnswer::kAllowed : AclAnswer::kDenied;
+  const bool allowed = synap::acl_allows(server, session, *command, args);
+  return allowed ? AclAnswer::kAllowed : AclAnswer::kDenied;
 }
 
 // The journal is one for the AOF and for replicas, so an effect goes to both or to neither.

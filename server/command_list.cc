@@ -42,6 +42,7 @@ const std::array kFamilies = {
     kStringCommands,
     kLcsCommands,
     kZsetCommands,
+    kAclCommands,
     kConfigCommands,
     kConnectionCommands,
     kClientCommands,

@@ -13,7 +13,6 @@
 #include "server/base/text.h"
 #include "server/command/acl.h"
 #include "server/command/latency_monitor.h"
-#include "server/command/memory_usage.h"
 #include "server/command/monitor.h"
 #include "server/command/slowlog.h"
 #include "server/keyspace/type_ops.h"
@@ -105,9 +104,7 @@ void Dispatcher::begin_turn() {
   environment_.journaling = server_.journal->active();
   environment_.tracking = server_.tracking.load(std::memory_order_relaxed);
   environment_.replica = server_.state->has(kStateReplica);
-  if (config.maxmemory != 0) {
-    server_.state->assign(kStateOutOfMemory, used_memory_bytes() > static_cast<size_t>(config.maxmemory));
-  }
+  memory_check_ = {};
   AccessClock& clock = environment_.access_clock;
   clock.set_time(environment_.now_ms);
   clock.lfu = config.maxmemory_policy == MaxmemoryPolicy::kAllkeysLfu ||
@@ -219,17 +216,7 @@ bool Dispatcher::check_call(Caller& caller, const Command* command, const Args& 
            std::string(kArityErrorBegin) + std::string(command->display_name()) + std::string(kArityErrorEnd));
     return false;
   }
-  if (session.user == nullptr && !command->has(kNoAuth)) {
-    reject(caller, command, kNoAuthError);
-    return false;
-  }
-  if (session.user != nullptr && !session.user->unrestricted()) {
-    const std::string denied = acl_check(server_, session, *command, args.span());
-    if (!denied.empty()) {
-      reject(caller, command, denied);
-      return false;
-    }
-  }
+  if ((session.user == nullptr || !session.user->unrestricted()) && !check_user(caller, command, args)) return false;
   if (session.resp == 2 && session.has(kSessionPubsub) && !command->has(kPubsubInResp2)) {
     reject(caller, command,
            "ERR Can't execute '" + std::string(command->display_name()) +
@@ -254,9 +241,25 @@ bool Dispatcher::queue_in_multi(Caller& caller, const Command* command, const Ar
   return true;
 }
 
+// For all but the unrestricted user.
+bool Dispatcher::check_user(Caller& caller, const Command* command, const Args& args) {
+  Session& session = caller.session();
+  acl_refresh(server_, session);
+  std::string denied;
+  if (session.user != nullptr) {
+    denied = acl_check(server_, session, *command, args.span());
+  } else if (!command->has(kNoAuth)) {
+    denied = kNoAuthError;
+  }
+  if (denied.empty()) return true;
+  reject(caller, command, denied);
+  return false;
+}
+
 Outcome Dispatcher::dispatch(Caller& caller, const Args& args) {
   const Command* command = look_up(args);
   if (!check_call(caller, command, args)) return Outcome::kDone;
+  if (server_.config->current().maxmemory != 0) [[unlikely]] keep_memory_limit(caller.reactor());
   const uint32_t hit = server_.state->get() & forbidding_states(command->flags);
   if (hit != 0) [[unlikely]] {
     std::string error;
@@ -639,6 +642,19 @@ void Dispatcher::serve_key(ShardGuard* guard, const WaiterTable::ReadyKey& ready
   }
 }
 
+// The user's rights may have changed while its command waited.
+bool Dispatcher::may_still_run(Context* ctx) {
+  const Session& session = *ctx->session_;
+  if (session.user == nullptr || session.user->unrestricted()) return true;
+  const std::string denied = acl_check(server_, session, *ctx->command_, ctx->args_.span());
+  if (denied.empty()) return true;
+  ctx->error(denied);
+  statistics_->count_error(ctx->reply_->last_error_code());
+  ctx->reply_->clear_error();
+  statistics_->per_command[server_.commands->index_of(ctx->command_)].rejected.add();
+  return false;
+}
+
 bool Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& waiter) {
   auto& blocked = static_cast<BlockedCommand&>(*waiter);
   const Args args = blocked.args.args();
@@ -665,7 +681,7 @@ bool Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& 
   ctx.guard_ = guard;
   ctx.serving_ = true;
   ctx.may_block_ = true;
-  call(&ctx);
+  if (may_still_run(&ctx)) call(&ctx);
   if (ctx.block_request_.has_value()) {
     waiter->unclaim();
     return false;

@@ -17,6 +17,7 @@
 #include "server/command/context.h"
 #include "server/command/runner.h"
 #include "server/command/server_api.h"
+#include "server/keyspace/eviction.h"
 #include "server/keyspace/shard_guard.h"
 #include "server/keyspace/waiters.h"
 
@@ -130,6 +131,8 @@ class Dispatcher final : public CommandRunner {
   void retry_waiter(Reactor& reactor, const std::shared_ptr<Waiter>& waiter);
   // One slice of active expiry on this reactor's share of the shards; `budget_us` bounds it.
   void expire_cycle(size_t reactor, size_t reactors, int64_t budget_us);
+  // Evicts while the server is over maxmemory, on this reactor's thread; what is left to do goes on by its timer.
+  void keep_memory_limit(Reactor& reactor);
 
  private:
   struct Memo {
@@ -140,6 +143,7 @@ class Dispatcher final : public CommandRunner {
 
   const Command* look_up(const Args& args);
   bool check_call(Caller& caller, const Command* command, const Args& args);
+  bool check_user(Caller& caller, const Command* command, const Args& args);
   void reject(Caller& caller, const Command* command, std::string_view error);
   bool queue_in_multi(Caller& caller, const Command* command, const Args& args);
   void hash_keys(const Command* command, const Args& args, KeyHashes* keys);
@@ -168,6 +172,7 @@ class Dispatcher final : public CommandRunner {
   bool block(Caller& caller, Context* ctx);
   void serve_ready(ShardGuard* guard);
   void serve_key(ShardGuard* guard, const WaiterTable::ReadyKey& ready, Shard& shard);
+  bool may_still_run(Context* ctx);
   bool serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& waiter);
   void delete_seen_expired(int db, std::span<const ExpiredSeen> seen);
   void expire_database(Shard& shard, size_t index, int db, int64_t deadline_us);
@@ -176,6 +181,19 @@ class Dispatcher final : public CommandRunner {
   void expire_hash(DbSlice& slice, int db, Entry* entry, size_t fields_max);
   void fields_expired(DbSlice& slice, int db, Entry* entry, std::span<const std::string> fields);
   void journal_effects();
+  bool over_memory_limit();
+  void set_out_of_memory(bool refused);
+  void continue_eviction(Reactor& reactor);
+  bool evict_one(const EvictionRules& rules);
+  bool evict_best(const EvictionRules& rules);
+  void evict_entry(ShardGuard* guard, int db, Entry* entry);
+
+  // When the memory limit was last looked at: how much this thread may allocate before it looks again.
+  struct MemoryCheck {
+    int64_t limit = 0;
+    int64_t own = 0;
+    int64_t headroom = 0;
+  };
 
   Server& server_;
   WorkerPool* const* const workers_;
@@ -189,6 +207,13 @@ class Dispatcher final : public CommandRunner {
   std::vector<KeyRef> key_refs_;
   bool serving_ = false;
   size_t next_expiry_shard_ = 0;
+  MemoryCheck memory_check_;
+  EvictionRules pool_rules_;
+  EvictionPool eviction_pool_;
+  bool eviction_scheduled_ = false;
 };
+
+// What counts for maxmemory (server/dispatch_eviction.cc).
+size_t counted_memory_bytes(const Server& server);
 
 }  // namespace synap

@@ -19,7 +19,9 @@
 #include "server/base/log.h"
 #include "server/base/random.h"
 #include "server/client.h"
-#include "server/command/acl.h"
+#include "server/admin/authentication.h"
+#include "server/admin/client_info.h"
+#include "server/command/acl_store.h"
 #include "server/command/latency_monitor.h"
 #include "server/command/memory_usage.h"
 #include "server/command/monitor.h"
@@ -30,6 +32,7 @@
 #include "server/command_list.h"
 #include "server/dispatch.h"
 #include "server/keyspace/background.h"
+#include "server/keyspace/memory_counter.h"
 #include "server/net/listener.h"
 #include "server/worker_pool.h"
 
@@ -74,7 +77,7 @@ struct Synap::Impl final : KeyspaceObserver {
   void set_up_lane(Lane& lane);
   void after_poll(Lane& lane);
   void cron(Lane& lane);
-  size_t refresh_memory_state();
+  void maxmemory_changed(const Config& after);
   void print_banner() const;
   std::string begin_shutdown(uint32_t flags);
   void stop();
@@ -84,6 +87,8 @@ struct Synap::Impl final : KeyspaceObserver {
   void keyspace_event(int db, uint32_t event_class, std::string_view event, std::string_view key) override;
   void key_changed(int db, std::string_view key, const Session* by) override;
 
+  void set_up_acl();
+  Status load_users();
   void init_session(Session& session);
   void end_session(Session& session, Dispatcher& dispatcher, Reactor& reactor);
 
@@ -93,6 +98,8 @@ struct Synap::Impl final : KeyspaceObserver {
   Keyspace keyspace;
   GuardRegistry guards;
   Statistics statistics;
+  AclStore acl;
+  std::vector<UserLine> configured_users;
   StateBits state;
   Journal journal;
   Slowlog slowlog;
@@ -106,7 +113,6 @@ struct Synap::Impl final : KeyspaceObserver {
   WorkerPool* const no_workers = nullptr;
   std::deque<Listener> listeners;
   Server server;
-  std::shared_ptr<const User> default_user = std::make_shared<User>();
 };
 
 namespace {
@@ -125,7 +131,9 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
       commands(command_families(), renames_of(loaded)),
       keyspace(static_cast<int>(loaded.config.databases)),
       guards(loaded.config.io_threads == 1),
-      statistics(commands.size()) {
+      statistics(commands.size()),
+      acl(&commands, &config),
+      configured_users(loaded.users) {
   const auto reactor_count = static_cast<size_t>(loaded.config.io_threads);
   reclamation_start(reactor_count);
   std::vector<Reactor*> reactors;
@@ -146,6 +154,7 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
   server.scripting = &scripting;
   server.latency = &latency;
   server.monitor = monitor.get();
+  server.acl = &acl;
   server.journal = &journal;
   server.mean_ttl_ms = std::vector<std::atomic<int64_t>>(static_cast<size_t>(loaded.config.databases));
   server.startup_memory_bytes = used_memory_bytes();
@@ -160,11 +169,12 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
   server.end_session = [this](Session& session, Dispatcher& dispatcher, Reactor& reactor) {
     end_session(session, dispatcher, reactor);
   };
+  set_up_acl();
   config.on_change({"port", "bind", "unixsocket", "tls-port"}, [](const Config&, const Config&) {
     return Status(StatusCode::kUnsupported, "the listening sockets can only be changed by a restart");
   });
-  config.on_change({"maxmemory"}, [this](const Config&, const Config&) {
-    refresh_memory_state();
+  config.on_change({"maxmemory", "maxmemory-policy"}, [this](const Config&, const Config& after) {
+    maxmemory_changed(after);
     return Status();
   });
   std::vector<std::unique_ptr<Dispatcher>> worker_dispatchers;
@@ -216,18 +226,27 @@ void Synap::Impl::cron(Lane& lane) {
   for (Client* client : all) client->cron(now_ms);
   if (lane.reactor->index() != 0) return;
   server.pause.check(&state, clients.get(), now_ms);
-  const size_t used = refresh_memory_state();
+  memory_counter_settle();
+  lane.dispatcher->keep_memory_limit(*lane.reactor);
+  const size_t used = used_memory_bytes();
   if (used > server.peak_memory_bytes.load(std::memory_order_relaxed)) {
     server.peak_memory_bytes.store(used, std::memory_order_relaxed);
   }
 }
 
-// Whether commands that need memory are refused, whatever the policy says: nothing is evicted yet.
-size_t Synap::Impl::refresh_memory_state() {
-  const size_t used = used_memory_bytes();
-  const auto limit = static_cast<size_t>(config.current().maxmemory);
-  state.assign(kStateOutOfMemory, limit != 0 && used > limit);
-  return used;
+void Synap::Impl::maxmemory_changed(const Config& after) {
+  const size_t used = counted_memory_bytes(server);
+  if (after.maxmemory == 0) return state.clear(kStateOutOfMemory);
+  if (static_cast<size_t>(after.maxmemory) >= used) return;
+  log_warning("WARNING: the new maxmemory value set via CONFIG SET (%lld) is smaller than the current memory usage (%zu). This "
+              "will result in key eviction and/or the inability to accept new write commands depending on the "
+              "maxmemory-policy.",
+              static_cast<long long>(after.maxmemory), used);
+  Lane& lane = lanes.front();
+  lane.reactor->post([&lane] {
+    lane.dispatcher->begin_turn();
+    lane.dispatcher->keep_memory_limit(*lane.reactor);
+  });
 }
 
 // --- Connections.
@@ -295,9 +314,48 @@ void Synap::Impl::adopt(Lane& lane, int fd, bool is_unix) {
   opened.open(fd, is_unix);
 }
 
+// --- Users.
+
+void Synap::Impl::set_up_acl() {
+  acl.log().set_describe([](const SharedSession& client, const Command* running) {
+    std::string line;
+    append_client_line(client, wall_clock_ms(), running, &line);
+    line.pop_back();
+    return line;
+  });
+  acl.set_default_password(config.current().requirepass);
+  config.on_change({"requirepass"}, [this](const Config&, const Config& after) {
+    acl.set_default_password(after.requirepass);
+    return Status();
+  });
+  config.set_users([this] {
+    return config.current().aclfile.empty() ? acl.describe_all() : std::vector<std::string>();
+  });
+}
+
+// From the configuration file or the ACL file; not from both, or one would silently hide the other.
+Status Synap::Impl::load_users() {
+  const std::string& file = config.current().aclfile;
+  if (!file.empty() && !configured_users.empty()) {
+    return Status(StatusCode::kUnsupported,
+                  "Configuring Redis with users defined in redis.conf and at the same setting an ACL file path is "
+                  "invalid. This setup is very likely to lead to configuration errors and security holes, please "
+                  "define either an ACL file or declare users directly in your redis.conf, but not both.");
+  }
+  if (const Status status = acl.load_configured(configured_users); !status.ok()) {
+    if (status.code() == StatusCode::kSyntax) return status;
+    log_warning("%s", status.detail().c_str());
+    return Status(status.code(), "Critical error while loading ACLs. Exiting.");
+  }
+  if (file.empty()) return {};
+  std::vector<AclStore::Change> changes;
+  const Status status = acl.load_file(file, &changes);
+  if (status.ok()) return status;
+  return Status(StatusCode::kIoError, "Aborting Redis startup because of ACL errors: " + status.detail());
+}
+
 void Synap::Impl::init_session(Session& session) {
-  const Config& current = config.current();
-  if (current.requirepass.empty()) session.user = default_user;
+  authenticate_by_default(server, session);
 }
 
 void Synap::Impl::end_session(Session& session, Dispatcher& dispatcher, Reactor& reactor) {
@@ -367,10 +425,21 @@ int Synap::Impl::run() {
     log_warning("%s", entered.detail().c_str());
     return 1;
   }
+  if (const Status users = load_users(); !users.ok()) {
+    if (users.code() == StatusCode::kSyntax) {
+      std::fprintf(stderr, "%s", users.detail().c_str());
+    } else {
+      log_warning("%s", users.detail().c_str());
+    }
+    return 1;
+  }
   if (!listen()) return 1;
   log_notice("Server initialized");
   for (size_t i = 1; i < lanes.size(); ++i) {
-    lanes[i].thread = std::thread([this, i] { lanes[i].reactor->run(); });
+    lanes[i].thread = std::thread([this, i] {
+      memory_counter_join();
+      lanes[i].reactor->run();
+    });
   }
   Reactor& first = *lanes.front().reactor;
   for (const int signal_number : {SIGTERM, SIGINT}) {
@@ -383,6 +452,8 @@ int Synap::Impl::run() {
   if (!config.current().unixsocket.empty()) {
     log_notice("Ready to accept connections unix");
   }
+  memory_counter_join();
+  background_free(memory_counter_join, 0);
   first.run();
   for (size_t i = 1; i < lanes.size(); ++i) lanes[i].thread.join();
   workers->stop();

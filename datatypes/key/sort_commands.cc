@@ -33,7 +33,7 @@ struct SortRequest {
 
 // BY and GET may read any key, so the user must be allowed to.
 bool may_read_all(Context& ctx, std::string_view option) {
-  if (ctx.session().user == nullptr || ctx.session().user->unrestricted()) return true;
+  if (acl_may_touch_all_keys(ctx.server(), ctx.session(), ctx.command(), ctx.args(), kKeyAccess)) return true;
   ctx.error(std::string("ERR ").append(option) + " option of SORT denied due to insufficient ACL permissions.");
   return false;
 }

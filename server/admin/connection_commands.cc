@@ -146,7 +146,7 @@ void cmd_reset(Context& ctx) {
   set_db(session, kFirstDb);
   set_resp(ctx, 2);
   set_name(session, {});
-  authenticate_by_default(ctx);
+  authenticate_by_default(ctx.server(), session);
   ctx.reply().simple("RESET");
 }
 

@@ -7,6 +7,7 @@
 
 #include "server/admin/info_commands.h"
 #include "server/base/clock.h"
+#include "server/command/acl_store.h"
 #include "server/command/memory_usage.h"
 #include "server/command/version.h"
 #include "server/keyspace/background.h"
@@ -208,10 +209,10 @@ void info_stats(Server& server, InfoWriter& info) {
   info.number("reply_buffer_expands", 0);
   info.number("slow_lane_commands", statistics.sum(&ThreadStatistics::slow_lane_commands));
   info.number("parked_commands", statistics.sum(&ThreadStatistics::parked_commands));
-  info.number("acl_access_denied_auth", statistics.sum(&ThreadStatistics::acl_denied_auth));
-  info.number("acl_access_denied_cmd", statistics.sum(&ThreadStatistics::acl_denied_command));
-  info.number("acl_access_denied_key", statistics.sum(&ThreadStatistics::acl_denied_key));
-  info.number("acl_access_denied_channel", statistics.sum(&ThreadStatistics::acl_denied_channel));
+  info.number("acl_access_denied_auth", server.acl->log().denied(AclDenial::kAuth));
+  info.number("acl_access_denied_cmd", server.acl->log().denied(AclDenial::kCommand));
+  info.number("acl_access_denied_key", server.acl->log().denied(AclDenial::kKey));
+  info.number("acl_access_denied_channel", server.acl->log().denied(AclDenial::kChannel));
 }
 
 void info_cpu(Server&, InfoWriter& info) {

@@ -5,8 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "server/command/acl.h"
 #include "server/command/context.h"
 #include "server/command/runner.h"
+#include "server/command/server_api.h"
 
 namespace synap {
 
@@ -52,10 +54,30 @@ void run_queued(Context& ctx, std::vector<QueuedCommand> queued) {
   session.set(kSessionDenyBlocking);
   ctx.reply().array(queued.size());
   for (QueuedCommand& command : queued) {
-    ctx.runner().run_inner(ctx, command.command, command.args.args(), &ctx.reply());
+    const Args args = command.args.args();
+    const std::string denied = acl_check_queued(ctx.server(), session, *command.command, args.span());
+    if (!denied.empty()) {
+      ctx.error(denied);
+      continue;
+    }
+    ctx.runner().run_inner(ctx, command.command, args, &ctx.reply());
     if (ctx.reply().resp() != session.resp) ctx.reply().set_resp(session.resp);
   }
   session.clear(kSessionDenyBlocking);
+}
+
+// Why the queued commands may not run in the state the server is in now (EXEC itself may); empty if they may. Asked at the
+// start: what happens inside the transaction no longer matters.
+std::string refusal(Context& ctx, const std::vector<QueuedCommand>& queued) {
+  const uint32_t state = ctx.server().state->get();
+  if (state == 0 || ctx.session().has(kSessionMaster)) return {};
+  uint64_t flags = 0;
+  for (const QueuedCommand& command : queued) flags |= command.command->flags;
+  if ((state & kStateOutOfMemory) != 0 && (flags & kDenyOom) != 0) return std::string(kOutOfMemoryError);
+  if ((flags & (kWrite | kMayReplicate)) == 0) return {};
+  if ((state & kStateDiskError) != 0) return ctx.server().disk_error();
+  if ((state & kStateReplica) != 0 && (flags & kWrite) != 0) return std::string(kReadOnlyError);
+  return {};
 }
 
 void cmd_exec(Context& ctx) {
@@ -67,6 +89,8 @@ void cmd_exec(Context& ctx) {
   std::vector<QueuedCommand> queued = std::move(session.queued);
   discard_transaction(ctx);
   if (aborted) return ctx.error(kExecAbortError);
+  const std::string refused = refusal(ctx, queued);
+  if (!refused.empty()) return ctx.error(std::string(kExecAbortBegin) + refused);
   if (changed) return ctx.reply().null_array();
   run_queued(ctx, std::move(queued));
 }
