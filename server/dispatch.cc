@@ -134,7 +134,9 @@ const Command* Dispatcher::look_up(const Args& args) {
 
 void Dispatcher::hash_keys(const Command* command, const Args& args, KeyHashes* keys) {
   const KeySpec& first = command->key_specs[0];
-  const bool simple = command->keys == nullptr && first.begin == KeySpec::Begin::kIndex &&
+  // With variable flags the function knows better what is done with the keys, not where they are.
+  const bool in_specs = command->keys == nullptr || (first.flags & kKeyVariable) != 0;
+  const bool simple = in_specs && first.begin == KeySpec::Begin::kIndex &&
                       first.find == KeySpec::Find::kRange && first.limit == 0 &&
                       command->key_specs[1].begin == KeySpec::Begin::kNone;
   if (simple) {

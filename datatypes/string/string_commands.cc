@@ -98,6 +98,15 @@ void journal_set(Context& ctx, const SetOptions& options) {
   }
 }
 
+// Without GET (or IFEQ, which tells as much) the old value is not read.
+bool keys_of_set(ArgViews args, std::vector<KeyRef>* keys) {
+  const bool reads = std::any_of(args.begin() + 3, args.end(), [](std::string_view word) {
+    return equals_ignore_case(word, "get") || equals_ignore_case(word, "ifeq");
+  });
+  keys->push_back({1, reads ? kKeyRW | kKeyAccess | kKeyUpdate : kKeyOW | kKeyUpdate});
+  return true;
+}
+
 void cmd_set(Context& ctx) {
   if (ctx.argc() == 3) {  // most calls
     ctx.set_string(ctx.arg(1), ctx.arg(2), kNoExpiry, ctx.owned_arg(2));
@@ -380,7 +389,7 @@ constexpr Command kRows[] = {
     {.name = "psetex", .handler = cmd_psetex, .arity = 4, .flags = kWrite | kDenyOom, .categories = kCatString,
      .key_specs = {one_key(kOverwriteKey)}},
     {.name = "set", .handler = cmd_set, .arity = -3, .flags = kWrite | kDenyOom, .categories = kCatString,
-     .key_specs = {one_key(kKeyRW | kKeyAccess | kKeyUpdate | kKeyVariable)}},
+     .key_specs = {one_key(kKeyRW | kKeyAccess | kKeyUpdate | kKeyVariable)}, .keys = keys_of_set},
     {.name = "setex", .handler = cmd_setex, .arity = 4, .flags = kWrite | kDenyOom, .categories = kCatString,
      .key_specs = {one_key(kOverwriteKey)}},
     {.name = "setnx", .handler = cmd_setnx, .arity = 3, .flags = kWrite | kDenyOom | kFast, .categories = kCatString,
