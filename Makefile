@@ -13,7 +13,7 @@ TEST_DEPS := clang libclang-rt-dev redis-server redis-tools tcl tcl-tls python3 
 .PHONY: release debug asan tsan run test unit bench bench-quick tidy headers format tcl soak install clean deps test-deps
 
 release:
-	@cmake -S . -B build/release $(GENERATOR) -DCMAKE_BUILD_TYPE=Release $(CMAKE_ARGS) > build/release.configure 2>&1 \
+	@cmake -S . -B build/release $(GENERATOR) -DCMAKE_BUILD_TYPE=Release -DSYNAP_LTO=ON $(CMAKE_ARGS) > build/release.configure 2>&1 \
 	  || { cat build/release.configure; exit 1; }
 	@$(BUILD) build/release -j $(JOBS)
 
