@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/dispatch.h"
+#include "server/keyspace/memory_counter.h"
 
 namespace synap {
 
@@ -21,6 +22,7 @@ void WorkerPool::submit(Job job) {
 }
 
 void WorkerPool::run(Dispatcher& dispatcher) {
+  memory_counter_join();
   for (;;) {
     Job job;
     {

@@ -15,8 +15,17 @@ void cmd_object_encoding(Context& ctx) {
 }
 
 void cmd_object_refcount(Context& ctx) {
-  if (ctx.peek(ctx.arg(2)) == nullptr) return ctx.reply().null();
-  ctx.reply().one();  // values are never shared between keys
+  const Entry* entry = ctx.peek(ctx.arg(2));
+  if (entry == nullptr) return ctx.reply().null();
+  // No value is shared between keys, but clients are told what Redis says of the small integers that it shares unless
+  // each needs its own access clock.
+  constexpr int64_t kSharedIntegers = 10000;
+  const MaxmemoryPolicy policy = ctx.config().maxmemory_policy;
+  const bool own_clocks = policy == MaxmemoryPolicy::kAllkeysLru || policy == MaxmemoryPolicy::kAllkeysLfu ||
+                          policy == MaxmemoryPolicy::kVolatileLru || policy == MaxmemoryPolicy::kVolatileLfu;
+  const bool shared = entry->storage() == Storage::kInt && entry->integer() >= 0 && entry->integer() < kSharedIntegers &&
+                      (ctx.config().maxmemory == 0 || !own_clocks);
+  ctx.reply().integer(shared ? INT32_MAX : 1);
 }
 
 void cmd_object_idletime(Context& ctx) {

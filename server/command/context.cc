@@ -470,6 +470,10 @@ void Context::set_string(std::string_view key, std::string_view value, int64_t e
   }
   DbSlice& keys = slice(hash);
   EntryTable::Slot* slot = keys.table.find(hash, key);
+  // As Redis: a value that replaces another inherits how often its key was used.
+  if (slot != nullptr && environment_->access_clock.lfu) {
+    parts.access_clock = environment_->access_clock.touched(slot->item()->access_clock());
+  }
   if (slot == nullptr) {
     keys.add(hash, Entry::make(parts));
     notify(kEventNew, "new", key);

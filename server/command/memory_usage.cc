@@ -4,6 +4,8 @@
 
 #include <cstdio>
 
+#include "server/keyspace/memory_counter.h"
+
 #ifdef SYNAP_JEMALLOC
 #include <jemalloc/jemalloc.h>
 #else
@@ -22,28 +24,22 @@ size_t read_figure(const char* name) {
   return value;
 }
 
-void refresh_figures() {
-  uint64_t epoch = 1;
-  size_t size = sizeof epoch;
-  mallctl("epoch", &epoch, &size, &epoch, size);
-}
 #endif
 
 }  // namespace
 
 AllocatorFigures allocator_figures() {
 #ifdef SYNAP_JEMALLOC
-  refresh_figures();
-  return {read_figure("stats.allocated"), read_figure("stats.active"), read_figure("stats.resident"),
+  memory_counter_settle();  // refreshes the other figures too
+  return {memory_counter_total(), read_figure("stats.active"), read_figure("stats.resident"),
           read_figure("stats.retained")};
 #else
-  const struct mallinfo2 info = mallinfo2();
-  const size_t allocated = info.uordblks + info.hblkhd;
+  const size_t allocated = memory_counter_exact();
   return {allocated, allocated, resident_memory_bytes(), 0};
 #endif
 }
 
-size_t used_memory_bytes() { return allocator_figures().allocated; }
+size_t used_memory_bytes() { return memory_counter_total(); }
 
 const char* allocator_name() {
 #ifdef SYNAP_JEMALLOC

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/keyspace/background.h"
+
 namespace synap {
 
 void PauseState::pause(StateBits* state, int64_t until_ms, bool writes_only) {
@@ -44,6 +46,7 @@ uint64_t Server::sum_keyspace(std::atomic<uint64_t> KeyspaceStats::*member) cons
 
 void Server::reset_statistics() {
   statistics->reset();
+  background_reset_stats();
   LockGuard guard(mutex_);
   for (KeyspaceStats* stats : keyspace_stats_) {
     for (auto* counter : {&stats->hits, &stats->misses, &stats->expired, &stats->expired_fields, &stats->evicted}) {

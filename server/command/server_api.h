@@ -76,6 +76,10 @@ struct Server {
   std::atomic<bool> cron_paused{false};     // DEBUG PAUSE-CRON
   std::atomic<size_t> peak_memory_bytes{0};
   std::atomic<bool> tracking{false};        // some client caches keys
+  std::atomic<size_t> aof_buffer_bytes{0};      // journal bytes that wait to be written: not counted for maxmemory
+  std::atomic<size_t> replica_buffer_bytes{0};  // output for replicas beyond the backlog: not counted for maxmemory
+  std::atomic<int64_t> over_limit_since_us{0};  // monotonic, since when used memory is above maxmemory; 0: it is not
+  std::atomic<int64_t> over_limit_us{0};        // how long it was, in the past
   size_t startup_memory_bytes = 0;
   std::vector<std::atomic<int64_t>> mean_ttl_ms;  // per database, of the keys that active expiry saw lately
   std::atomic<int64_t> operations_per_second{0};

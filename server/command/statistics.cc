@@ -39,6 +39,7 @@ void ThreadStatistics::reset() {
 ThreadStatistics* Statistics::add_thread() {
   LockGuard guard(mutex_);
   threads_.push_back(std::make_unique<ThreadStatistics>(commands_));
+  thread_count_.store(threads_.size(), std::memory_order_relaxed);
   return threads_.back().get();
 }
 

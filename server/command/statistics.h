@@ -95,9 +95,11 @@ class Statistics {
     return total;
   }
   void reset();
+  size_t threads() const { return thread_count_.load(std::memory_order_relaxed); }
 
  private:
   const size_t commands_;
+  std::atomic<size_t> thread_count_{0};
   mutable Mutex mutex_{LockRank::kServer};
   std::vector<std::unique_ptr<ThreadStatistics>> threads_ GUARDED_BY(mutex_);
 };

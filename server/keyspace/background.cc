@@ -19,11 +19,12 @@ namespace {
 // The process has one; it lives as long as the process, so that values may be freed during exit.
 class BackgroundThread {
  public:
-  void post(std::function<void()> work, size_t objects) {
+  void post(std::function<void()> work, size_t objects, size_t bytes) {
     if (forked_child_) return work();
     LockGuard guard(mutex_);
     pending_.fetch_add(objects, std::memory_order_relaxed);
-    queue_.push_back(Job{std::move(work), objects});
+    pending_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+    queue_.push_back(Job{std::move(work), objects, bytes});
     if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
     work_came_.notify_one();
   }
@@ -50,12 +51,14 @@ class BackgroundThread {
 
   size_t pending() const { return pending_.load(std::memory_order_relaxed); }
   size_t freed() const { return freed_.load(std::memory_order_relaxed); }
+  size_t pending_bytes() const { return pending_bytes_.load(std::memory_order_relaxed); }
   void reset_stats() { freed_.store(0, std::memory_order_relaxed); }
 
  private:
   struct Job {
     std::function<void()> work;
     size_t objects;
+    size_t bytes;
   };
 
   void run() {
@@ -69,6 +72,7 @@ class BackgroundThread {
       mutex_.unlock();
       job.work();
       pending_.fetch_sub(job.objects, std::memory_order_relaxed);
+      pending_bytes_.fetch_sub(job.bytes, std::memory_order_relaxed);
       freed_.fetch_add(job.objects, std::memory_order_relaxed);
       mutex_.lock();
       busy_ = false;
@@ -84,7 +88,7 @@ class BackgroundThread {
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool busy_ GUARDED_BY(mutex_) = false;
   bool forked_child_ = false;
-  std::atomic<size_t> pending_{0}, freed_{0};
+  std::atomic<size_t> pending_{0}, freed_{0}, pending_bytes_{0};
 };
 
 // Retired memory waits until every reactor has passed its loop's top twice since (epochs of retirement).
@@ -146,10 +150,13 @@ Reclamation& reclamation() {
 
 }  // namespace
 
-void background_free(std::function<void()> work, size_t objects) { background().post(std::move(work), objects); }
+void background_free(std::function<void()> work, size_t objects, size_t bytes) {
+  background().post(std::move(work), objects, bytes);
+}
 void background_drain() { background().drain(); }
 size_t background_pending_objects() { return background().pending(); }
 size_t background_freed_objects() { return background().freed(); }
+size_t background_pending_bytes() { return background().pending_bytes(); }
 void background_reset_stats() { background().reset_stats(); }
 void background_stop() { background().stop(); }
 void background_after_fork_child() { background().after_fork_child(); }

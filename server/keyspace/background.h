@@ -8,12 +8,14 @@
 
 namespace synap {
 
-// Any thread. Runs `work` on the background thread, in order; `objects` is what it counts for lazyfree_pending_objects.
-void background_free(std::function<void()> work, size_t objects);
+// Any thread. Runs `work` on the background thread, in order; `objects` is what it counts for lazyfree_pending_objects,
+// `bytes` about how much memory it will free.
+void background_free(std::function<void()> work, size_t objects, size_t bytes = 0);
 // Waits until everything queued so far is done (SHUTDOWN, MEMORY PURGE, tests).
 void background_drain();
 size_t background_pending_objects();
 size_t background_freed_objects();
+size_t background_pending_bytes();
 void background_reset_stats();
 // Stops the thread after its queue is empty; started again by the next background_free.
 void background_stop();

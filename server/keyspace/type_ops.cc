@@ -119,7 +119,8 @@ size_t free_effort(const Entry* entry) {
 
 void dispose_entry(Entry* entry, bool lazy) {
   if (lazy && free_effort(entry) > kFreeInlineMax) {
-    background_free([entry] { free_entry(entry); }, 1);
+    constexpr size_t kSamples = 5;
+    background_free([entry] { free_entry(entry); }, 1, entry_memory_bytes(entry, kSamples));
   } else {
     free_entry(entry);
   }

@@ -1,0 +1,120 @@
+# What maxmemory does: which keys go, what is refused, and what is counted.
+proc fill_to_limit {prefix args} {
+    for {set i 0} {$i < 400000} {incr i 200} {
+        set script {for i = 1, 200 do redis.call('SET', KEYS[1] .. ARGV[1] + i, string.rep('x', 100), unpack(ARGV, 2)) end}
+        if {[catch {r EVAL $script 1 $prefix $i {*}$args}]} return
+        if {[info_field evicted_keys] > 500} return
+    }
+    fail "the limit was never reached"
+}
+proc limit_memory {policy} {
+    r FLUSHALL
+    r CONFIG RESETSTAT
+    r CONFIG SET maxmemory-policy $policy
+    r CONFIG SET maxmemory [expr {[info_field used_memory] + 1000000}]
+}
+proc expect_within_limit {} {
+    set limit [info_field maxmemory]
+    expect_between 1 [expr {$limit + $limit / 100}] [info_field used_memory]
+}
+
+with_server {maxmemory-eviction-tenacity 100} {
+    foreach policy {allkeys-lru allkeys-lfu allkeys-random} {
+        test "$policy keeps the server within its limit" {
+            limit_memory $policy
+            fill_to_limit key:
+            r SET one more
+            expect more [r GET one]
+            expect_within_limit
+            expect_true {[info_field evicted_keys] > 500}
+        }
+    }
+    foreach policy {volatile-lru volatile-lfu volatile-random volatile-ttl} {
+        test "$policy takes only keys with an expiry" {
+            limit_memory $policy
+            for {set i 0} {$i < 100} {incr i} { r SET keep:$i [string repeat k 100] }
+            fill_to_limit key: EX 10000
+            for {set i 0} {$i < 100} {incr i} { expect 1 [r EXISTS keep:$i] }
+            expect_within_limit
+        }
+        test "$policy refuses writes when no key has an expiry" {
+            limit_memory $policy
+            catch {fill_to_limit key:}
+            expect_error "OOM command not allowed when used memory > 'maxmemory'*" {
+                for {set i 0} {$i < 20000} {incr i} { r SET more:$i [string repeat x 100] }
+            }
+            expect 0 [info_field evicted_keys]
+            expect PONG [r PING]
+        }
+    }
+    test "volatile-ttl takes those first that end first" {
+        limit_memory volatile-ttl
+        for {set i 0} {$i < 1000} {incr i} { r SET soon:$i [string repeat s 100] EX 1000 }
+        for {set i 0} {$i < 1000} {incr i} { r SET late:$i [string repeat l 100] EX 100000 }
+        set used [info_field used_memory]
+        r CONFIG SET maxmemory [expr {$used - 60000}]
+        wait_for "eviction" 5 {[info_field used_memory] <= [info_field maxmemory]}
+        set late [llength [r KEYS late:*]]
+        expect_true {$late > 950} "$late of 1000 late keys are left, [llength [r KEYS soon:*]] soon ones"
+    }
+    test "allkeys-lfu keeps what is used often" {
+        limit_memory allkeys-lfu
+        for {set i 0} {$i < 50} {incr i} { r SET often:$i [string repeat o 100] }
+        for {set round 0} {$round < 100} {incr round} { for {set i 0} {$i < 50} {incr i} { r GET often:$i } }
+        expect_true {[r OBJECT FREQ often:1] > 5}
+        fill_to_limit key:
+        expect_true {[llength [r KEYS often:*]] >= 49}
+        r SET often:1 [string repeat n 100]
+        expect_true {[r OBJECT FREQ often:1] > 5} "a new value forgets how often its key was used"
+    }
+}
+
+with_server {} {
+    test "noeviction refuses what needs memory and allows the rest" {
+        r SET here 1
+        r CONFIG SET maxmemory 1
+        expect_error "OOM command not allowed when used memory > 'maxmemory'*" { r SET a 1 }
+        expect_error "OOM command not allowed when used memory > 'maxmemory'*" { r RPUSH l 1 }
+        expect 1 [r GET here]
+        expect 1 [r DEL here]
+        expect_error "OOM*" { r EVAL "return redis.call('SET', 'a', 1)" 1 a }
+        r CONFIG SET maxmemory 0
+        expect OK [r SET a 1]
+    }
+    test "EXEC is refused when a queued command needs memory" {
+        r CONFIG SET maxmemory 0
+        r MULTI
+        r SET a 2
+        set other [connect]
+        command $other CONFIG SET maxmemory 1
+        expect_error "EXECABORT Transaction discarded because of: OOM command not allowed*" { r EXEC }
+        expect 1 [r GET a]
+        r MULTI
+        r GET a
+        expect 1 [r EXEC]
+        r CONFIG SET maxmemory 0
+        close $other
+    }
+    test "A lower limit evicts at once" {
+        r CONFIG SET maxmemory-policy allkeys-random
+        r EVAL {for i = 1, 20000 do redis.call('SET', 'k' .. i, string.rep('x', 200)) end} 0
+        set limit [expr {[info_field used_memory] - 3000000}]
+        r CONFIG SET maxmemory $limit
+        wait_for "eviction" 10 {[info_field used_memory] <= $limit}
+        expect_true {[r DBSIZE] > 1000}
+        r CONFIG SET maxmemory 0
+    }
+    test "Big values evicted lazily are not evicted twice" {
+        r FLUSHALL
+        r CONFIG RESETSTAT
+        r CONFIG SET maxmemory-policy allkeys-random lazyfree-lazy-eviction yes
+        for {set i 0} {$i < 100} {incr i} {
+            r EVAL {for i = 1, 2000 do redis.call('SADD', KEYS[1], 'member:' .. i) end} 1 set:$i
+        }
+        set each [r MEMORY USAGE set:1]
+        r CONFIG SET maxmemory [expr {[info_field used_memory] - 10 * $each}]
+        wait_for "eviction" 10 {[info_field used_memory] <= [info_field maxmemory]}
+        expect_between 9 30 [info_field evicted_keys]
+        r CONFIG SET maxmemory 0
+    }
+}
