@@ -38,6 +38,7 @@
 #endif
 
 #include "server/base/assert.h"
+#include "server/base/published.h"
 
 namespace synap {
 
@@ -87,9 +88,10 @@ class Table {
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
 
-  // Bytes of segments and directory.
+  // Bytes of segments and directory. Like size(), any thread may ask.
   size_t memory_bytes() const {
-    return bucket_count_ * sizeof(Bucket) + (root_ == 0 ? 0 : directory_size() * sizeof(uint64_t));
+    const uint64_t root = __atomic_load_n(&root_, __ATOMIC_RELAXED);
+    return bucket_count_ * sizeof(Bucket) + (root == 0 ? 0 : (size_t{1} << depth_of(root)) * sizeof(uint64_t));
   }
   size_t slot_count() const { return bucket_count_ * kSlots; }
 
@@ -399,7 +401,8 @@ class Table {
     auto* directory = static_cast<uint64_t*>(std::malloc(sizeof(uint64_t)));
     SYNAP_ASSERT(directory != nullptr);
     directory[0] = encode(Segment{allocate_buckets(1), 1, 0});
-    bucket_count_ = deepest_ = widest_ = 1;
+    deepest_ = widest_ = 1;
+    bucket_count_ = 1;
     publish_root(directory, 0);
   }
 
@@ -557,7 +560,8 @@ class Table {
     uint64_t* old = directory();
     publish_root(nullptr, 0);
     if (old != nullptr) Traits::retire(old);
-    deepest_ = bucket_count_ = widest_ = 0;
+    deepest_ = widest_ = 0;
+    bucket_count_ = 0;
   }
 
   template <class Visit>
@@ -607,9 +611,9 @@ class Table {
   }
 
   uint64_t root_ = 0;
-  size_t size_ = 0;
+  Published<size_t> size_ = 0;
   size_t deepest_ = 0;       // segments whose depth is the directory's
-  size_t bucket_count_ = 0;  // over all segments
+  Published<size_t> bucket_count_ = 0;  // over all segments
   size_t widest_ = 0;        // buckets of the largest segment since the table was last empty
 };
 

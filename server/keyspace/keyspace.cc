@@ -15,6 +15,7 @@ void DbSlice::field_expiry_changed(Entry* entry, int64_t before_ms) {
   if (after_ms == before_ms) return;
   if (before_ms != 0) field_expiries.erase({before_ms, entry});
   if (after_ms != 0) field_expiries.emplace(after_ms, entry);
+  field_expiring = field_expiries.size();
 }
 
 void DbSlice::replace(uint64_t hash, Entry* old_entry, Entry* fresh) {
@@ -31,6 +32,7 @@ void DbSlice::replace_at(EntryTable::Slot* slot, Entry* fresh) {
   if (!field_expiries.empty()) field_expiries.erase({next_field_expiry_ms(old), old});
   slot->set_item(fresh);
   slot->set_mark(fresh->has_expiry());
+  field_expiring = field_expiries.size();
   field_expiry_changed(fresh, 0);
 }
 
@@ -39,6 +41,7 @@ Entry* DbSlice::take(uint64_t hash, std::string_view key) {
   if (entry == nullptr) return nullptr;
   expiring -= entry->has_expiry() ? 1 : 0;
   if (!field_expiries.empty()) field_expiries.erase({next_field_expiry_ms(entry), entry});
+  field_expiring = field_expiries.size();
   return entry;
 }
 
@@ -66,7 +69,7 @@ size_t Keyspace::key_count(int db) const {
 size_t Keyspace::field_expiring_count(int db) const {
   size_t count = 0;
   for (const std::unique_ptr<Shard>& shard : shards_) {
-    count += shard->dbs[static_cast<size_t>(db)].field_expiries.size();
+    count += shard->dbs[static_cast<size_t>(db)].field_expiring;
   }
   return count;
 }

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/base/published.h"
 #include "server/keyspace/entry.h"
 #include "server/keyspace/shard_lock.h"
 #include "server/keyspace/waiters.h"
@@ -34,9 +35,10 @@ constexpr ShardMask shard_bit(uint64_t hash) { return ShardMask{1} << shard_inde
 class DbSlice {
  public:
   EntryTable table;
-  size_t expiring = 0;            // entries with an expiry (their slots are marked)
+  Published<size_t> expiring = 0;  // entries with an expiry (their slots are marked)
   uint64_t expire_cursor = 0;     // where active expiry goes on
   std::set<std::pair<int64_t, Entry*>> field_expiries;  // hashes with field TTLs, by their first field's expiry in ms
+  Published<size_t> field_expiring = 0;  // how many those are
   double expired_stale_share = 0;  // of the keys sampled last, how many were due
 
   Entry* find(uint64_t hash, std::string_view key) const { return table.find_item(hash, key); }

@@ -22,8 +22,12 @@ class GuardRegistry {
   // Called on the one reactor. True: no other thread holds a guard or can get one.
   bool alone() const { return single_reactor_ && handed_over_ == 0; }
   // The single reactor hands a guard to a worker, or suspends a script that keeps one; and gets it back.
-  void hand_over() { handed_over_ += single_reactor_ ? 1 : 0; }
-  void take_back() { handed_over_ -= single_reactor_ ? 1 : 0; }
+  void hand_over() {
+    if (single_reactor_) ++handed_over_;
+  }
+  void take_back() {
+    if (single_reactor_) --handed_over_;
+  }
 
   // The growing right. False: somebody has it; the waiter is queued and will be woken.
   bool try_take_growing(LockWaiter* waiter);
@@ -31,7 +35,7 @@ class GuardRegistry {
 
  private:
   const bool single_reactor_;
-  int handed_over_ = 0;
+  int handed_over_ = 0;  // touched by the one reactor; unused with several
   Mutex mutex_{LockRank::kBlocking};
   bool growing_taken_ GUARDED_BY(mutex_) = false;
   LockWaiter* first_waiting_ GUARDED_BY(mutex_) = nullptr;
