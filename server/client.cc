@@ -15,15 +15,16 @@ Client::Client(ClientHost* host, uint64_t id)
 
 Client::~Client() { SYNAP_ASSERT(closed_ && !suspended_); }
 
-bool Client::open(int fd, bool is_unix) {
+bool Client::open(int fd, bool is_unix, TlsStart tls) {
   const Config& config = host_->server->config->current();
-  const bool opened = connection_.open(fd, is_unix, config.tcp_keepalive);
+  const bool opened = connection_.open(fd, is_unix, config.tcp_keepalive, std::move(tls));
   SharedSession& shared = *session_.shared;
   shared.fd.store(fd, std::memory_order_relaxed);
   const int64_t now_ms = wall_clock_ms();
   shared.created_ms.store(now_ms, std::memory_order_relaxed);
   shared.last_interaction_ms.store(now_ms, std::memory_order_relaxed);
   if (is_unix) session_.set(kSessionUnixSocket);
+  if (connection_.is_tls()) session_.set(kSessionTls);
   {
     LockGuard guard(shared.mutex);
     shared.peer = connection_.peer_name();

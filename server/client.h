@@ -44,7 +44,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   Client& operator=(const Client&) = delete;
 
   // False: the socket could not be taken over; the client is released by the host's callback all the same.
-  bool open(int fd, bool is_unix);
+  bool open(int fd, bool is_unix, TlsStart tls);
   uint64_t id() const { return session_.id(); }
 
   // Once a second or so: idle time-outs, output limits that last, what other threads see.

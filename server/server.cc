@@ -32,8 +32,9 @@
 #include "server/command_list.h"
 #include "server/dispatch.h"
 #include "server/keyspace/background.h"
+#include "server/keyspace/hot_values.h"
 #include "server/keyspace/memory_counter.h"
-#include "server/net/listener.h"
+#include "server/listening.h"
 #include "server/worker_pool.h"
 
 namespace synap {
@@ -63,6 +64,7 @@ struct Synap::Impl final : KeyspaceObserver {
     std::unique_ptr<Reactor> reactor;
     std::unique_ptr<Dispatcher> dispatcher;
     std::unique_ptr<ClientHost> host;
+    std::unique_ptr<TlsHandshakes> handshakes;
     std::unordered_map<uint64_t, std::unique_ptr<Client>> clients;
     std::vector<uint64_t> released;
     std::thread thread;
@@ -71,9 +73,9 @@ struct Synap::Impl final : KeyspaceObserver {
   Impl(LoadedConfig loaded, const char* executable);
 
   int run();
-  bool listen();
-  void deal(int fd, bool is_unix);
-  void adopt(Lane& lane, int fd, bool is_unix);
+  void deal(int fd, SocketKind kind);
+  std::string_view refuse(int fd, SocketKind kind) const;
+  void adopt(Lane& lane, int fd, SocketKind kind);
   void set_up_lane(Lane& lane);
   void after_poll(Lane& lane);
   void cron(Lane& lane);
@@ -104,6 +106,7 @@ struct Synap::Impl final : KeyspaceObserver {
   Journal journal;
   Slowlog slowlog;
   Scripting scripting;
+  HotValues hot_values;
   LatencyMonitor latency;
   std::deque<Lane> lanes;
   std::unique_ptr<ClientDirectory> clients;
@@ -111,7 +114,8 @@ struct Synap::Impl final : KeyspaceObserver {
   std::unique_ptr<WorkerPool> workers;
   WorkerPool* workers_pointer = nullptr;
   WorkerPool* const no_workers = nullptr;
-  std::deque<Listener> listeners;
+  TlsLoad tls_load;
+  std::unique_ptr<Listening> listening;
   Server server;
 };
 
@@ -152,6 +156,12 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
   server.state = &state;
   server.slowlog = &slowlog;
   server.scripting = &scripting;
+  server.hot_values = &hot_values;
+  hot_values.set_capacity(static_cast<size_t>(loaded.config.hot_cache_size));
+  config.on_change({"hot-cache-size"}, [this](const Config&, const Config& after) {
+    hot_values.set_capacity(static_cast<size_t>(after.hot_cache_size));
+    return Status();
+  });
   server.latency = &latency;
   server.monitor = monitor.get();
   server.acl = &acl;
@@ -170,9 +180,8 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
     end_session(session, dispatcher, reactor);
   };
   set_up_acl();
-  config.on_change({"port", "bind", "unixsocket", "tls-port"}, [](const Config&, const Config&) {
-    return Status(StatusCode::kUnsupported, "the listening sockets can only be changed by a restart");
-  });
+  listening = std::make_unique<Listening>(lanes.front().reactor.get(), &config,
+                                          [this](int fd, SocketKind kind) { deal(fd, kind); });
   config.on_change({"maxmemory", "maxmemory-policy"}, [this](const Config&, const Config& after) {
     maxmemory_changed(after);
     return Status();
@@ -191,6 +200,7 @@ void Synap::Impl::set_up_lane(Lane& lane) {
   ThreadStatistics* counters = statistics.add_thread();
   lane.dispatcher = std::make_unique<Dispatcher>(Dispatcher::Parts{&server, this, &workers_pointer}, counters);
   lane.host = std::make_unique<ClientHost>();
+  lane.handshakes = std::make_unique<TlsHandshakes>(lane.reactor.get(), &tls_load);
   lane.host->server = &server;
   lane.host->reactor = lane.reactor.get();
   lane.host->dispatcher = lane.dispatcher.get();
@@ -251,47 +261,14 @@ void Synap::Impl::maxmemory_changed(const Config& after) {
 
 // --- Connections.
 
-bool Synap::Impl::listen() {
-  const Config& current = config.current();
-  Reactor* acceptor = lanes.front().reactor.get();
-  const auto backlog = static_cast<int>(current.tcp_backlog);
-  if (current.port != 0) {
-    for (const std::string& bind : current.bind) {
-      const bool optional = bind.starts_with('-');
-      const std::string address = optional ? bind.substr(1) : bind;
-      Listener& listener = listeners.emplace_back(acceptor);
-      const Status status = listener.listen_tcp(address, static_cast<int>(current.port), backlog);
-      if (status.ok()) continue;
-      listeners.pop_back();
-      if (is_unsupported_address(status) && (optional || bind == "*")) continue;
-      log_warning("Warning: Could not create server TCP listening socket %s:%lld: %s", address.c_str(),
-                  static_cast<long long>(current.port), status.detail().c_str());
-      if (optional && is_unsupported_address(status)) continue;
-      log_warning("Failed listening on port %lld (tcp), aborting.", static_cast<long long>(current.port));
-      return false;
-    }
-  }
-  if (!current.unixsocket.empty()) {
-    Listener& listener = listeners.emplace_back(acceptor);
-    const Status status =
-        listener.listen_unix(current.unixsocket, static_cast<unsigned>(current.unixsocketperm), backlog);
-    if (!status.ok()) {
-      log_warning("Failed opening Unix socket: %s", status.detail().c_str());
-      return false;
-    }
-  }
-  for (Listener& listener : listeners) {
-    listener.start([this](int fd, bool is_unix) { deal(fd, is_unix); });
-  }
-  return true;
-}
-
-// A new connection goes to the reactor with the fewest.
-void Synap::Impl::deal(int fd, bool is_unix) {
+// A new connection goes to the reactor with the fewest, if it may stay.
+void Synap::Impl::deal(int fd, SocketKind kind) {
   ThreadStatistics& counters = lanes.front().dispatcher->statistics();
-  if (clients->count() >= static_cast<size_t>(config.current().maxclients)) {
-    static constexpr std::string_view kRefused = "-ERR max number of clients reached\r\n";
-    static_cast<void>(!::write(fd, kRefused.data(), kRefused.size()));
+  const std::string_view refusal = refuse(fd, kind);
+  if (!refusal.empty()) {
+    // Before its handshake a TLS client could not read it.
+    const std::string line = "-" + std::string(refusal) + "\r\n";
+    if (kind != SocketKind::kTls) static_cast<void>(!::write(fd, line.data(), line.size()));
     ::close(fd);
     counters.rejected_connections.add();
     return;
@@ -302,16 +279,28 @@ void Synap::Impl::deal(int fd, bool is_unix) {
     if (clients->count_on(i) < clients->count_on(fewest)) fewest = i;
   }
   Lane& lane = lanes[fewest];
-  if (fewest == 0) return adopt(lane, fd, is_unix);
-  lane.reactor->post([this, &lane, fd, is_unix] { adopt(lane, fd, is_unix); });
+  if (fewest == 0) return adopt(lane, fd, kind);
+  lane.reactor->post([this, &lane, fd, kind] { adopt(lane, fd, kind); });
 }
 
-void Synap::Impl::adopt(Lane& lane, int fd, bool is_unix) {
+// The error to refuse a new connection with; empty: it is welcome.
+std::string_view Synap::Impl::refuse(int fd, SocketKind kind) const {
+  const Config& current = config.current();
+  if (clients->count() >= static_cast<size_t>(current.maxclients)) return kMaxClientsError;
+  if (kind == SocketKind::kTls && tls_load.full()) return "ERR too many TLS handshakes under way";
+  const bool guarded = current.protected_mode && kind != SocketKind::kUnix && !is_loopback_peer(fd);
+  if (guarded && acl.default_user()->rules.no_password) return kProtectedModeError;
+  return {};
+}
+
+void Synap::Impl::adopt(Lane& lane, int fd, SocketKind kind) {
+  TlsStart tls;
+  if (kind == SocketKind::kTls) tls = {listening->new_tls_session(), lane.handshakes.get()};
   const uint64_t id = clients->next_id();
   auto client = std::make_unique<Client>(lane.host.get(), id);
   Client& opened = *client;
   lane.clients.emplace(id, std::move(client));
-  opened.open(fd, is_unix);
+  opened.open(fd, kind == SocketKind::kUnix, std::move(tls));
 }
 
 // --- Users.
@@ -398,7 +387,7 @@ void Synap::Impl::print_banner() const {
   std::snprintf(banner, sizeof banner,
                 "\n   Synap %s (speaks Redis %s)\n   Running in standalone mode, %lld reactors\n   Port: %lld\n   PID: %d\n\n",
                 kSynapVersion, kRedisVersion, static_cast<long long>(current.io_threads),
-                static_cast<long long>(current.port), getpid());
+                static_cast<long long>(current.port != 0 ? current.port : current.tls_port), getpid());
   log().write_raw(banner);
 }
 
@@ -433,7 +422,7 @@ int Synap::Impl::run() {
     }
     return 1;
   }
-  if (!listen()) return 1;
+  if (!listening->start()) return 1;
   log_notice("Server initialized");
   for (size_t i = 1; i < lanes.size(); ++i) {
     lanes[i].thread = std::thread([this, i] {
@@ -448,10 +437,7 @@ int Synap::Impl::run() {
       begin_shutdown(0);
     });
   }
-  if (config.current().port != 0) log_notice("Ready to accept connections tcp");
-  if (!config.current().unixsocket.empty()) {
-    log_notice("Ready to accept connections unix");
-  }
+  listening->announce();
   memory_counter_join();
   background_free(memory_counter_join, 0);
   first.run();
@@ -471,7 +457,7 @@ std::string Synap::Impl::begin_shutdown(uint32_t) {
 }
 
 void Synap::Impl::stop() {
-  listeners.clear();
+  listening->stop();
   for (Lane& lane : lanes) {
     lane.reactor->post([this, &lane] {
       std::vector<Client*> all;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "server/base/assert.h"
+#include "server/base/log.h"
 
 namespace synap {
 
@@ -52,6 +53,10 @@ void set_keepalive(int fd, int64_t seconds) {
   setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
+// With TLS the reactor's buffer holds what the socket gave and what it says, side by side.
+std::span<char> ciphertext_half(std::span<char> buffer) { return buffer.first(buffer.size() / 2); }
+std::span<char> plaintext_half(std::span<char> buffer) { return buffer.last(buffer.size() / 2); }
+
 }  // namespace
 
 Connection::Connection(Reactor* reactor, ConnectionOwner* owner)
@@ -59,8 +64,10 @@ Connection::Connection(Reactor* reactor, ConnectionOwner* owner)
 
 Connection::~Connection() { SYNAP_ASSERT(fd_ == -1); }
 
-bool Connection::open(int fd, bool is_unix, int64_t keepalive_seconds) {
+bool Connection::open(int fd, bool is_unix, int64_t keepalive_seconds, TlsStart tls) {
   is_unix_ = is_unix;
+  tls_ = std::move(tls.session);
+  handshakes_ = tls.handshakes;
   int failed;
   if (is_unix) {
     uv_pipe_init(reactor_->loop(), &handles_->pipe, 0);
@@ -74,6 +81,7 @@ bool Connection::open(int fd, bool is_unix, int64_t keepalive_seconds) {
   handles_->handle.data = this;
   handles_->write_request.data = this;
   fd_ = fd;
+  if (tls_ != nullptr) handshakes_->begin(this);
   if (failed == 0) resume_reading();
   return failed == 0;
 }
@@ -85,19 +93,27 @@ void Connection::resume_reading() {
       &handles_->stream,
       [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
         auto* self = static_cast<Connection*>(handle->data);
-        std::span<char> target = self->owner_->read_target();
-        if (target.empty()) target = self->reactor_->read_buffer();
+        std::span<char> target;
+        if (self->tls_ != nullptr) {
+          target = ciphertext_half(self->reactor_->read_buffer());
+        } else {
+          target = self->owner_->read_target();
+          if (target.empty()) target = self->reactor_->read_buffer();
+        }
         *buffer = uv_buf_init(target.data(), static_cast<unsigned>(target.size()));
       },
       [](uv_stream_t* stream, ssize_t n, const uv_buf_t* buffer) {
-        auto* self = static_cast<Connection*>(stream->data);
-        if (n > 0) {
-          self->bytes_in_ += static_cast<uint64_t>(n);
-          self->owner_->on_data({buffer->base, static_cast<size_t>(n)});
-        } else if (n < 0) {
-          self->owner_->on_end(n == UV_EOF ? "closed" : uv_strerror(static_cast<int>(n)));
-        }
+        static_cast<Connection*>(stream->data)->handle_read(n, buffer->base);
       });
+}
+
+void Connection::handle_read(ssize_t count, const char* bytes) {
+  if (count < 0) return owner_->on_end(count == UV_EOF ? "closed" : uv_strerror(static_cast<int>(count)));
+  if (count == 0) return;
+  const auto size = static_cast<size_t>(count);
+  bytes_in_ += size;
+  if (tls_ != nullptr) return tls_data({bytes, size});
+  owner_->on_data({const_cast<char*>(bytes), size});
 }
 
 void Connection::pause_reading() {
@@ -108,6 +124,16 @@ void Connection::pause_reading() {
 
 void Connection::write(OutputBuffer* buffer) {
   if (closing_) return buffer->clear();
+  if (tls_ == nullptr) return send(buffer);
+  plain_.append_all(std::move(*buffer));
+  if (writing_ || !tls_->established()) return;
+  if (!encrypt_waiting()) return;
+  OutputBuffer records = std::move(waiting_);
+  send(&records);
+  if (!plain_.empty() && !writing_ && !closing_) flush_waiting();  // the rest goes a part a turn
+}
+
+void Connection::send(OutputBuffer* buffer) {
   if (writing_) return waiting_.append_all(std::move(*buffer));
   while (!buffer->empty()) {
     iovec pieces[kPiecesMax];
@@ -132,6 +158,7 @@ void Connection::write(OutputBuffer* buffer) {
 // Gives the next pieces to libuv, which writes them as the socket becomes writable.
 void Connection::flush_waiting() {
   SYNAP_ASSERT(!writing_);
+  if (!encrypt_waiting()) return;
   in_flight_ = std::move(waiting_);
   if (in_flight_.empty()) return owner_->on_drained();
   iovec pieces[kPiecesMax];
@@ -161,10 +188,86 @@ void Connection::write_done(int status) {
   flush_waiting();
 }
 
+// --- TLS.
+
+void Connection::tls_data(std::string_view ciphertext) {
+  tls_->feed(ciphertext);
+  if (tls_->established()) return read_plaintext();
+  // The bytes lie in the reactor's buffer, and the handshake has to wait for its turn.
+  tls_->keep_input();
+  if (tls_->kept_bytes() > kHandshakeBytesMax) return fail_tls("too much data before the end of the handshake");
+  handshakes_->wants_step(this);
+}
+
+void Connection::handshake_step() {
+  const TlsSession::Step step = tls_->handshake();
+  if (step == TlsSession::Step::kClosed || step == TlsSession::Step::kFailed) {
+    send_tls_output();  // the alert
+    return fail_tls(tls_->error());
+  }
+  send_tls_output();
+  if (closing_ || !tls_->established()) return;
+  handshakes_->end(this);
+  if (!tls_->drained()) read_plaintext();
+}
+
+void Connection::read_plaintext() {
+  for (;;) {
+    std::span<char> target = owner_->read_target();
+    if (target.empty()) target = plaintext_half(reactor_->read_buffer());
+    size_t count = 0;
+    const TlsSession::Step step = tls_->read(target, &count);
+    if (step == TlsSession::Step::kClosed) return owner_->on_end("closed");
+    if (step == TlsSession::Step::kFailed) {
+      send_tls_output();
+      return owner_->on_end(tls_->error());
+    }
+    if (step == TlsSession::Step::kDone) {
+      owner_->on_data(target.first(count));
+      if (closing_) return;
+    }
+    if (!tls_->output().empty()) send_tls_output();  // a key update's answer
+    if (step == TlsSession::Step::kNeedsInput || tls_->drained()) return;
+  }
+}
+
+// Tops up what waits for the socket. False: the session broke, and its owner has heard of it.
+bool Connection::encrypt_waiting() {
+  if (tls_ == nullptr || !tls_->established() || plain_.empty()) return true;
+  const size_t room = waiting_.size() < kEncryptedAtOnce ? kEncryptedAtOnce - waiting_.size() : 0;
+  if (!tls_->encrypt(&plain_, room)) {
+    plain_.clear();
+    fail_tls(tls_->error());
+    return false;
+  }
+  waiting_.append_all(std::move(tls_->output()));
+  return true;
+}
+
+// What the session itself has to say goes after what waits already.
+void Connection::send_tls_output() {
+  if (closing_ || tls_->output().empty()) return;
+  OutputBuffer records = std::move(tls_->output());
+  send(&records);
+}
+
+void Connection::fail_tls(const std::string& reason) {
+  if (!tls_->established()) {
+    log_warning("Error accepting a client connection: %s (addr=%s laddr=%s)", reason.c_str(), peer_name().c_str(),
+                local_name().c_str());
+  }
+  owner_->on_end(reason);
+}
+
 void Connection::fail(int status) { owner_->on_end(uv_strerror(status)); }
 
 void Connection::close() {
   if (closing_) return;
+  if (tls_ != nullptr) {
+    handshakes_->end(this);
+    tls_->say_goodbye();
+    send_tls_output();
+  }
   closing_ = true;
   reading_ = false;
   uv_close(&handles_->handle, [](uv_handle_t* handle) {
@@ -172,6 +275,7 @@ void Connection::close() {
     self->fd_ = -1;
     self->in_flight_.clear();
     self->waiting_.clear();
+    self->plain_.clear();
     self->owner_->on_closed();
   });
 }

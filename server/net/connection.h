@@ -11,8 +11,16 @@
 
 #include "protocol/output_buffer.h"
 #include "server/net/reactor.h"
+#include "server/net/tls_handshakes.h"
+#include "server/net/tls_session.h"
 
 namespace synap {
+
+// What a connection needs to speak TLS. Without a session it does not.
+struct TlsStart {
+  std::unique_ptr<TlsSession> session;
+  TlsHandshakes* handshakes = nullptr;
+};
 
 class ConnectionOwner {
  public:
@@ -38,14 +46,17 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Takes the connected socket over. keepalive_seconds 0: none.
-  bool open(int fd, bool is_unix, int64_t keepalive_seconds);
+  // Takes the connected socket over. keepalive_seconds 0: none. With TLS the owner hears of data once the handshake is
+  // through, and of a handshake that fails or takes too long as of any other end.
+  bool open(int fd, bool is_unix, int64_t keepalive_seconds, TlsStart tls = {});
 
   // Sends the buffer's content after what was sent before; leaves it empty. At most one system call when nothing waits.
   void write(OutputBuffer* buffer);
   // Bytes given to write() that the kernel has not taken yet, and the heap they hold.
-  size_t pending_bytes() const { return in_flight_.size() + waiting_.size(); }
-  size_t pending_memory_bytes() const { return in_flight_.memory_bytes() + waiting_.memory_bytes(); }
+  size_t pending_bytes() const { return in_flight_.size() + waiting_.size() + plain_.size(); }
+  size_t pending_memory_bytes() const {
+    return in_flight_.memory_bytes() + waiting_.memory_bytes() + plain_.memory_bytes();
+  }
 
   // Stops and resumes reading, so that a busy client's input stays in the kernel.
   void pause_reading();
@@ -58,6 +69,7 @@ class Connection {
 
   int fd() const { return fd_; }
   bool is_unix() const { return is_unix_; }
+  bool is_tls() const { return tls_ != nullptr; }
   // "127.0.0.1:50001", "[::1]:50001" or the unix socket's "path:0".
   std::string peer_name() const;
   std::string local_name() const;
@@ -67,8 +79,21 @@ class Connection {
 
  private:
   struct Handles;
+  friend class TlsHandshakes;
   static constexpr size_t kPiecesMax = 64;
+  // Encrypted before the socket is asked to take it; more waits as it is, so that no reply holds up the reactor.
+  static constexpr size_t kEncryptedAtOnce = 256 * 1024;
+  // Of a peer whose handshake waits for its turn.
+  static constexpr size_t kHandshakeBytesMax = 128 * 1024;
 
+  void handle_read(ssize_t count, const char* bytes);
+  void send(OutputBuffer* buffer);
+  void tls_data(std::string_view ciphertext);
+  void handshake_step();
+  void read_plaintext();
+  bool encrypt_waiting();
+  void send_tls_output();
+  void fail_tls(const std::string& reason);
   void flush_waiting();
   void write_done(int status);
   void fail(int status);
@@ -78,6 +103,9 @@ class Connection {
   std::unique_ptr<Handles> handles_;
   OutputBuffer in_flight_;  // handed to uv_write, untouched until it is done
   OutputBuffer waiting_;
+  std::unique_ptr<TlsSession> tls_;
+  TlsHandshakes* handshakes_ = nullptr;
+  OutputBuffer plain_;  // with TLS: not encrypted yet
   size_t write_bytes_ = 0;  // given to the uv_write under way
   bool writing_ = false;
   bool reading_ = false;

@@ -1,5 +1,6 @@
 // Listener: one listening socket on one reactor. Accepts and hands connected descriptors to its owner, which deals them
-// to reactors. Errors come back as text for the log, worded as Redis does.
+// to reactors. Errors come back as text for the log, worded as Redis does. All of it on the reactor's thread, but for
+// opening and release().
 #pragma once
 
 #include <cstdint>
@@ -11,25 +12,28 @@
 
 namespace synap {
 
+struct UnixSocketOptions {
+  unsigned mode = 0;   // 0: as the umask says
+  std::string group;  // a name or number; empty: the process's own
+};
+
 class Listener {
  public:
-  using Accepted = std::function<void(int fd, bool is_unix)>;
+  using Accepted = std::function<void(int fd)>;
 
   explicit Listener(Reactor* reactor) : reactor_(reactor) {}
-  ~Listener() { close(); }
+  ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
   // `address`: an IPv4 or IPv6 address, "*" or "::*" for all, or a host name. Unsupported families are kUnsupported.
   Status listen_tcp(const std::string& address, int port, int backlog);
-  // mode 0: as the umask says.
-  Status listen_unix(const std::string& path, unsigned mode, int backlog);
+  Status listen_unix(const std::string& path, const UnixSocketOptions& options, int backlog);
   // Begins to accept (on the reactor's thread or before it runs).
   void start(Accepted accepted);
+  // Any thread: nobody can connect any more, and the address is free again. close() has to follow.
+  void release();
   void close();
-
-  bool is_unix() const { return is_unix_; }
-  int fd() const { return fd_; }
 
  private:
   void accept_ready();
@@ -41,6 +45,9 @@ class Listener {
   std::string path_;
   Accepted accepted_;
 };
+
+// Whether the connected socket's other end is on this machine's loopback interface.
+bool is_loopback_peer(int fd);
 
 // The address family is one that this machine may well lack (an optional "-::1" bind).
 bool is_unsupported_address(const Status& status);
