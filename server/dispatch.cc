@@ -93,6 +93,7 @@ Dispatcher::Dispatcher(const Parts& parts, ThreadStatistics* statistics)
   environment_.observer = parts.observer;
   environment_.stats = &keyspace_stats_;
   environment_.runner = this;
+  environment_.hot_values = parts.server->hot_values;
   server_.add_keyspace_stats(&keyspace_stats_);
   begin_turn();
 }

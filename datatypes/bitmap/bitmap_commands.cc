@@ -12,6 +12,7 @@
 #include "server/base/shared_bytes.h"
 #include "server/base/text.h"
 #include "server/command/context.h"
+#include "server/keyspace/type_ops.h"
 
 namespace synap {
 
@@ -179,10 +180,7 @@ void cmd_bitop(Context& ctx) {
 
 uint64_t string_bytes(Context& ctx, std::string_view key) {
   const Entry* entry = ctx.peek(key);
-  if (entry == nullptr || entry->type() != ValueType::kString) return 0;
-  StringRef string;
-  Context::open_string(*entry, &string);
-  return string.view().size();
+  return entry == nullptr || entry->type() != ValueType::kString ? 0 : string_length(entry);
 }
 
 uint64_t cost_of_scan(Context& ctx) {

@@ -125,9 +125,7 @@ void cmd_copy(Context& ctx) {
   }
   Entry::Parts parts = source->parts();
   parts.key = to;
-  if (source->storage() == Storage::kObject || source->storage() == Storage::kBlock) {
-    parts.word = type_ops(source).copy(source);
-  }
+  if (!source->is_inline()) parts.word = type_ops(source).copy(source);
   ctx.put_entry(db, Entry::make(parts));
   ctx.changed(to, 1, 0, {});
   notify_in(ctx, db, "copy_to", to);

@@ -12,6 +12,7 @@
 #include "server/base/number.h"
 #include "server/base/text.h"
 #include "server/command/context.h"
+#include "server/keyspace/type_ops.h"
 #include "server/command/expiry_arguments.h"
 
 namespace synap {
@@ -217,7 +218,7 @@ void cmd_mget(Context& ctx) {
   for (size_t i = 1; i < ctx.argc(); ++i) {
     const Entry* entry = ctx.lookup(ctx.arg(i));
     StringRef value;
-    if (entry != nullptr && entry->type() == ValueType::kString) Context::open_string(*entry, &value);
+    if (entry != nullptr && entry->type() == ValueType::kString) ctx.open_value(*entry, &value);
     reply_string(ctx, value);
   }
 }
@@ -261,9 +262,10 @@ void cmd_append(Context& ctx) {
 }
 
 void cmd_strlen(Context& ctx) {
-  StringRef value;
-  if (!ctx.read_string(ctx.arg(1), &value)) return;
-  ctx.reply().integer(static_cast<int64_t>(value.view().size()));
+  const Entry* entry = ctx.lookup(ctx.arg(1));
+  if (entry == nullptr) return ctx.reply().zero();
+  if (entry->type() != ValueType::kString) return ctx.wrong_type();
+  ctx.reply().integer(static_cast<int64_t>(string_length(entry)));
 }
 
 void cmd_getrange(Context& ctx) {

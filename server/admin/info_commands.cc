@@ -24,6 +24,7 @@ constexpr InfoSection kSections[] = {
     {"server", "Server", info_server, true},
     {"clients", "Clients", info_clients, true},
     {"memory", "Memory", info_memory, true},
+    {"compression", "Compression", info_compression, false},
     {"persistence", "Persistence", info_persistence, true},
     {"stats", "Stats", info_stats, true},
     {"replication", "Replication", info_replication, true},

@@ -18,6 +18,7 @@ extern const CommandFamily kInfoCommands;
 void info_server(Server& server, InfoWriter& info);
 void info_clients(Server& server, InfoWriter& info);
 void info_memory(Server& server, InfoWriter& info);
+void info_compression(Server& server, InfoWriter& info);
 void info_stats(Server& server, InfoWriter& info);
 void info_cpu(Server& server, InfoWriter& info);
 void info_keyspace(Server& server, InfoWriter& info);

@@ -65,6 +65,8 @@ class SharedBytes {
   // adopt() takes it back, share_of() makes one more handle while the word keeps its own.
   [[nodiscard]] Block* release() { return std::exchange(block_, nullptr); }
   static SharedBytes adopt(Block* block) { return SharedBytes(block); }
+  // The block itself, still this handle's.
+  Block* block() const { return block_; }
   static SharedBytes share_of(Block* block) {
     block->refs.fetch_add(1, std::memory_order_relaxed);
     return SharedBytes(block);

@@ -7,6 +7,7 @@
 #include "server/base/number.h"
 #include "server/command/command_table.h"
 #include "server/keyspace/background.h"
+#include "server/keyspace/hot_values.h"
 #include "server/keyspace/shard_guard.h"
 #include "server/keyspace/type_ops.h"
 
@@ -125,10 +126,23 @@ StringEdit::StringEdit(Context& ctx, std::string_view key) : ctx_(ctx), key_(key
     return;
   }
   ctx.touch(entry_);
+  if (entry_->storage() == Storage::kPacked) unpacked_ = entry_->packed()->unpack();
+}
+
+// Before bytes are changed in place: the compressed value gives way to its bytes.
+void StringEdit::unpack_entry() {
+  if (!unpacked_) return;
+  PackedValue::free(entry_->packed());
+  Entry::Parts parts = entry_->parts();
+  parts.storage = Storage::kBlock;
+  parts.word = reinterpret_cast<uint64_t>(unpacked_.release());
+  const bool rewritten = entry_->rewrite_in_place(parts);
+  SYNAP_ASSERT(rewritten);
 }
 
 std::string_view StringEdit::view() const {
   if (entry_ == nullptr) return {};
+  if (unpacked_) return unpacked_.view();
   switch (entry_->storage()) {
     case Storage::kInt:
       return {scratch_, format_int64(scratch_, entry_->integer())};
@@ -140,6 +154,7 @@ std::string_view StringEdit::view() const {
 }
 
 char* StringEdit::resize(size_t size) {
+  unpack_entry();
   const std::string_view old = view();
   if (entry_ != nullptr && entry_->storage() == Storage::kBlock) {
     SharedBytes block = SharedBytes::adopt(entry_->block());
@@ -196,7 +211,8 @@ void StringEdit::put(Entry::Parts parts) {
 
 void StringEdit::assign(std::string_view bytes) {
   if (entry_ != nullptr) free_value(entry_);
-  put(string_parts(key_, bytes, expiry_ms(), ctx_.environment_->access_clock.fresh()));
+  put(string_parts(key_, bytes, expiry_ms(), ctx_.environment_->access_clock.fresh(), value_packing(ctx_.config())));
+  unpacked_.reset();
 }
 
 void StringEdit::assign_integer(int64_t value) {
@@ -205,6 +221,7 @@ void StringEdit::assign_integer(int64_t value) {
     return;
   }
   if (entry_ != nullptr) free_value(entry_);
+  unpacked_.reset();
   put({.type = ValueType::kString,
        .storage = Storage::kInt,
        .key = key_,
@@ -388,9 +405,18 @@ void Context::open_string(const Entry& entry, StringRef* value) {
       value->block_ = entry.block();
       value->view_ = value->block_->view();
       break;
+    case Storage::kPacked:
+      value->set_unpacked(entry.packed()->unpack());
+      break;
     default:
       value->view_ = entry.inline_value();
   }
+}
+
+void Context::open_value(const Entry& entry, StringRef* value) {
+  if (entry.storage() != Storage::kPacked) return open_string(entry, value);
+  value->exists_ = true;
+  value->set_unpacked(environment_->hot_values->read(*entry.packed()));
 }
 
 bool Context::read_string(std::string_view key, StringRef* value) {
@@ -400,7 +426,7 @@ bool Context::read_string(std::string_view key, StringRef* value) {
     wrong_type();
     return false;
   }
-  open_string(*entry, value);
+  open_value(*entry, value);
   return true;
 }
 
@@ -434,7 +460,17 @@ void Context::announce(std::string_view key, uint64_t hash, bool deleted) {
   if (environment_->tracking) environment_->observer->key_changed(db(), key, session_);
 }
 
-Entry::Parts string_parts(std::string_view key, std::string_view value, int64_t expiry_ms, uint32_t access_clock) {
+ValuePacking value_packing(const Config& config) {
+  const ValueCodec codec = config.value_compression == Compression::kLz4    ? ValueCodec::kLz4
+                           : config.value_compression == Compression::kZstd ? ValueCodec::kZstd
+                                                                            : ValueCodec::kNone;
+  return {.codec = codec,
+          .min_bytes = static_cast<size_t>(config.value_compression_min_bytes),
+          .level = static_cast<int>(config.value_compression_level)};
+}
+
+Entry::Parts string_parts(std::string_view key, std::string_view value, int64_t expiry_ms, uint32_t access_clock,
+                          const ValuePacking& packing) {
   Entry::Parts parts{.type = ValueType::kString,
                      .storage = Storage::kInt,
                      .key = key,
@@ -443,6 +479,12 @@ Entry::Parts string_parts(std::string_view key, std::string_view value, int64_t 
   int64_t integer;
   if (value.size() <= kIntegerCharsMax && parse_int64(value, &integer)) {
     parts.word = static_cast<uint64_t>(integer);
+    return parts;
+  }
+  PackedValue* packed = packing.wants(value.size()) ? PackedValue::pack(value, packing) : nullptr;
+  if (packed != nullptr) {
+    parts.storage = Storage::kPacked;
+    parts.word = reinterpret_cast<uint64_t>(packed);
   } else if (value.size() <= kInlineBytesMax) {
     parts.storage = value.size() <= kEmbstrBytesMax ? Storage::kEmbstr : Storage::kRaw;
     parts.inline_value = value;
@@ -458,7 +500,8 @@ void Context::set_string(std::string_view key, std::string_view value, int64_t e
   check_covered(hash, true);
   const uint32_t clock = environment_->access_clock.fresh();
   Entry::Parts parts;
-  if (owned != nullptr && *owned && value.size() > kInlineBytesMax) {
+  const ValuePacking packing = value_packing(config());
+  if (owned != nullptr && *owned && value.size() > kInlineBytesMax && !packing.wants(value.size())) {
     parts = {.type = ValueType::kString,
              .storage = Storage::kBlock,
              .key = key,
@@ -466,7 +509,7 @@ void Context::set_string(std::string_view key, std::string_view value, int64_t e
              .word = reinterpret_cast<uint64_t>(owned->release()),
              .access_clock = clock};
   } else {
-    parts = string_parts(key, value, expiry_ms, clock);
+    parts = string_parts(key, value, expiry_ms, clock, packing);
   }
   DbSlice& keys = slice(hash);
   EntryTable::Slot* slot = keys.table.find(hash, key);

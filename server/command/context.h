@@ -44,6 +44,7 @@
 #include "server/keyspace/access_clock.h"
 #include "server/keyspace/entry.h"
 #include "server/keyspace/keyspace.h"
+#include "server/keyspace/packed_value.h"
 
 namespace synap {
 
@@ -81,6 +82,7 @@ class Context;
 struct Server;     // what only server/admin needs: server/command/server_api.h
 class ShardGuard;     // server/keyspace/shard_guard.h
 class CommandRunner;  // server/command/runner.h
+class HotValues;      // server/keyspace/hot_values.h
 
 // Told of what happens to keys, under their shard's lock: keyspace events and client-side caching. Implemented above.
 class KeyspaceObserver {
@@ -112,6 +114,7 @@ struct Environment {
   const Config* config = nullptr;
   int64_t now_ms = 0;
   CommandRunner* runner = nullptr;  // of this thread
+  HotValues* hot_values = nullptr;
   AccessClock access_clock;
   bool journaling = false;  // an AOF or replicas want effects
   bool tracking = false;    // some client caches keys
@@ -132,7 +135,7 @@ struct EffectBuffer {
   void append(int effect_db, std::span<const std::string_view> args);
 };
 
-// A string's bytes for reading; an integer is spelled into `scratch`.
+// A string's bytes for reading; an integer is spelled into `scratch`, a compressed value is unpacked.
 class StringRef {
  public:
   StringRef() = default;
@@ -144,16 +147,23 @@ class StringRef {
   // Set when the value is stored as an integer.
   bool is_integer() const { return is_integer_; }
   int64_t integer() const { return integer_; }
-  // The block that holds the bytes, if they are a big value: a reply can share it instead of copying.
+  // The block that holds the bytes, if they are a big or unpacked value: a reply can share it instead of copying.
   SharedBytes::Block* block() const { return block_; }
 
  private:
   friend class Context;
+  void set_unpacked(SharedBytes bytes) {
+    unpacked_ = std::move(bytes);
+    view_ = unpacked_.view();
+    block_ = unpacked_.block();
+  }
+
   bool exists_ = false;
   bool is_integer_ = false;
   int64_t integer_ = 0;
   std::string_view view_;
   SharedBytes::Block* block_ = nullptr;
+  SharedBytes unpacked_;
   char scratch_[24];
 };
 
@@ -249,6 +259,7 @@ class StringEdit {
 
  private:
   void put(Entry::Parts parts);
+  void unpack_entry();
 
   Context& ctx_;
   std::string_view key_;
@@ -258,6 +269,7 @@ class StringEdit {
   bool closed_ = false;
   bool changed_ = false;
   bool created_ = false;
+  SharedBytes unpacked_;  // the bytes of a compressed value, until it is changed
   mutable char scratch_[24];
 };
 
@@ -291,8 +303,11 @@ struct BlockRequest {
   bool wake_on_delete = false;         // also run again when a key goes away or changes its type (XREADGROUP)
 };
 
-// What an entry that holds this string is made of; a big value is copied into a block that the parts own.
-Entry::Parts string_parts(std::string_view key, std::string_view value, int64_t expiry_ms, uint32_t access_clock);
+// What an entry that holds this string is made of; a big value is copied or compressed into a block that the parts own.
+Entry::Parts string_parts(std::string_view key, std::string_view value, int64_t expiry_ms, uint32_t access_clock,
+                          const ValuePacking& packing = {});
+// As the configuration says: value-compression and what belongs to it.
+ValuePacking value_packing(const Config& config);
 
 // A declared key's hash, known by where its bytes begin.
 struct KeyHash {
@@ -363,7 +378,10 @@ class Context {
     const Entry* entry = peek(key);
     return entry == nullptr || entry->type() != TypeOf<T>::kType ? nullptr : entry->object<T>();
   }
+  // The bytes of an entry that holds a string. The static one keeps no copy of what it unpacks: for whoever reads a value
+  // once (snapshots, digests, a forked child). open_value is for clients' reads.
   static void open_string(const Entry& entry, StringRef* value);
+  void open_value(const Entry& entry, StringRef* value);
   // A read met a field (or fields) of a hash past its expiry: deleted after the command, as Redis does on access.
   void saw_expired_field(std::string_view key, std::string_view field);
   void saw_expired_fields(std::string_view key);

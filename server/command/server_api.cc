@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/keyspace/background.h"
+#include "server/keyspace/hot_values.h"
 
 namespace synap {
 
@@ -47,6 +48,7 @@ uint64_t Server::sum_keyspace(std::atomic<uint64_t> KeyspaceStats::*member) cons
 void Server::reset_statistics() {
   statistics->reset();
   background_reset_stats();
+  hot_values->reset_statistics();
   LockGuard guard(mutex_);
   for (KeyspaceStats* stats : keyspace_stats_) {
     for (auto* counter : {&stats->hits, &stats->misses, &stats->expired, &stats->expired_fields, &stats->evicted}) {

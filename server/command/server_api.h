@@ -24,6 +24,7 @@ class CommandRunner;
 class Journal;
 class Dispatcher;
 class Scripting;
+class HotValues;
 class PubSub;       // datatypes/pubsub/pubsub.h
 class Tracking;     // server/command/tracking.h
 class AclStore;     // server/command/acl.h
@@ -59,6 +60,7 @@ struct Server {
   MonitorFeed* monitor = nullptr;
   Journal* journal = nullptr;
   Scripting* scripting = nullptr;
+  HotValues* hot_values = nullptr;
   PubSub* pubsub = nullptr;
   Tracking* tracking_table = nullptr;
   AclStore* acl = nullptr;

@@ -4,7 +4,7 @@
 //   u32 lengths   key length (12 bits; 4095: a u64 follows), length of an inline value (20 bits)
 //   [i64 expiry]  unix time in ms, if it has one
 //   [u64 length]  of a key of 4095 bytes and more
-//   [word]        an integer, a SharedBytes block or a container, unless the value is inline
+//   [word]        an integer, a SharedBytes block, a PackedValue or a container, unless the value is inline
 //   key bytes, inline value bytes
 //
 // Everything before the key is 8-byte aligned, so a container (Hash, Zset, …: one word each) lives in place.
@@ -23,11 +23,14 @@
 
 namespace synap {
 
+class PackedValue;
+
 enum class ValueType : uint8_t { kString, kList, kSet, kZset, kHash, kStream, kQueue, kTopic };
 inline constexpr size_t kValueTypes = 8;
 
-// How the value lies in the entry. The first four are strings; kEmbstr and kRaw differ only in what OBJECT ENCODING says.
-enum class Storage : uint8_t { kInt, kEmbstr, kRaw, kBlock, kObject };
+// How the value lies in the entry. All but kObject are strings; kEmbstr and kRaw differ only in what OBJECT ENCODING says,
+// kPacked is compressed.
+enum class Storage : uint8_t { kInt, kEmbstr, kRaw, kBlock, kObject, kPacked };
 
 // Strings up to this size lie in the entry itself.
 inline constexpr size_t kInlineBytesMax = 1024;
@@ -88,6 +91,7 @@ class Entry {
   const uint64_t* word() const { return const_cast<Entry*>(this)->word(); }
   int64_t integer() const { return static_cast<int64_t>(*word()); }
   SharedBytes::Block* block() const { return reinterpret_cast<SharedBytes::Block*>(*word()); }
+  PackedValue* packed() const { return reinterpret_cast<PackedValue*>(*word()); }
 
   // The container in place. T is the class of this type: Hash, List, ….
   template <class T>

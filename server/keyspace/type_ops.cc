@@ -8,7 +8,9 @@
 #include "datatypes/stream/stream.h"
 #include "datatypes/zset/zset.h"
 #include "server/base/assert.h"
+#include "server/base/number.h"
 #include "server/keyspace/background.h"
+#include "server/keyspace/packed_value.h"
 
 namespace synap {
 
@@ -16,15 +18,18 @@ namespace {
 
 void destroy_string(Entry* entry) {
   if (entry->storage() == Storage::kBlock) SharedBytes::adopt(entry->block()).reset();
+  if (entry->storage() == Storage::kPacked) PackedValue::free(entry->packed());
 }
 uint64_t copy_string(const Entry* entry) {
   if (entry->storage() == Storage::kInt) return *entry->word();
+  if (entry->storage() == Storage::kPacked) return reinterpret_cast<uint64_t>(entry->packed()->copy());
   SYNAP_ASSERT(entry->storage() == Storage::kBlock);
   return reinterpret_cast<uint64_t>(SharedBytes::copy_of(entry->block()->view()).release());
 }
 bool empty_string(const Entry*) { return false; }
 size_t one(const Entry*) { return 1; }
 size_t string_bytes(const Entry* entry, size_t) {
+  if (entry->storage() == Storage::kPacked) return entry->packed()->heap_bytes();
   return entry->storage() == Storage::kBlock ? sizeof(SharedBytes::Block) + entry->block()->capacity : 0;
 }
 std::string_view string_encoding(const Entry* entry) {
@@ -128,6 +133,21 @@ void dispose_entry(Entry* entry, bool lazy) {
 
 int64_t next_field_expiry_ms(const Entry* entry) {
   return entry->type() == ValueType::kHash ? entry->object<Hash>()->next_expiry_ms() : 0;
+}
+
+size_t string_length(const Entry* entry) {
+  switch (entry->storage()) {
+    case Storage::kInt: {
+      char digits[24];
+      return format_int64(digits, entry->integer());
+    }
+    case Storage::kBlock:
+      return entry->block()->size;
+    case Storage::kPacked:
+      return entry->packed()->raw_bytes();
+    default:
+      return entry->inline_value().size();
+  }
 }
 
 size_t entry_memory_bytes(const Entry* entry, size_t samples) {

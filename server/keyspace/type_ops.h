@@ -36,6 +36,9 @@ inline constexpr size_t kFreeInlineMax = 64;
 // When the first of a hash's fields expires; 0 for a hash without field TTLs and for every other type.
 int64_t next_field_expiry_ms(const Entry* entry);
 
+// The length of a string's bytes, without unpacking them.
+size_t string_length(const Entry* entry);
+
 // Bytes of the entry and its value.
 size_t entry_memory_bytes(const Entry* entry, size_t samples);
 
