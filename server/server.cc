@@ -25,6 +25,7 @@
 #include "server/command/latency_monitor.h"
 #include "server/command/memory_usage.h"
 #include "server/command/monitor.h"
+#include "server/command/oom_score.h"
 #include "server/command/server_api.h"
 #include "scripting/scripting.h"
 #include "server/command/slowlog.h"
@@ -48,6 +49,10 @@ constexpr int64_t kShutdownWaitUs = 10'000'000;
 constexpr int64_t kShutdownPollMs = 2;
 // Active expiry: its share of a cron interval at most, as Redis's 25 %.
 constexpr int64_t kExpireBudgetUs = kCronMs * 1000 / 4;
+
+OomClass oom_class_of(const Config& config) {
+  return config.replicaof.host.empty() ? OomClass::kMaster : OomClass::kReplica;
+}
 
 std::string random_hex(size_t digits) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -107,6 +112,7 @@ struct Synap::Impl final : KeyspaceObserver {
   Slowlog slowlog;
   Scripting scripting;
   HotValues hot_values;
+  OomScore oom_score;
   LatencyMonitor latency;
   std::deque<Lane> lanes;
   std::unique_ptr<ClientDirectory> clients;
@@ -157,6 +163,10 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
   server.slowlog = &slowlog;
   server.scripting = &scripting;
   server.hot_values = &hot_values;
+  server.oom_score = &oom_score;
+  config.on_change({"oom-score-adj", "oom-score-adj-values"}, [this](const Config&, const Config& after) {
+    return oom_score.apply(after, oom_class_of(after));
+  });
   hot_values.set_capacity(static_cast<size_t>(loaded.config.hot_cache_size));
   config.on_change({"hot-cache-size"}, [this](const Config&, const Config& after) {
     hot_values.set_capacity(static_cast<size_t>(after.hot_cache_size));
@@ -409,6 +419,8 @@ void Synap::Impl::raise_descriptor_limit(int64_t maxclients) const {
 int Synap::Impl::run() {
   print_banner();
   raise_descriptor_limit(config.current().maxclients);
+  // A score that cannot be set is no reason not to start: the log says so.
+  static_cast<void>(oom_score.apply(config.current(), oom_class_of(config.current())));
   const Status entered = config.enter();
   if (!entered.ok()) {
     log_warning("%s", entered.detail().c_str());

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "server/admin/info_commands.h"
+#include "server/admin/memory_overhead.h"
 #include "server/base/clock.h"
 #include "server/command/acl_store.h"
 #include "server/command/memory_usage.h"
@@ -102,20 +103,16 @@ void info_memory(Server& server, InfoWriter& info) {
   const AllocatorFigures figures = allocator_figures();
   const size_t resident = resident_memory_bytes();
   const size_t peak = std::max(server.peak_memory_bytes.load(std::memory_order_relaxed), figures.allocated);
-  size_t clients_normal = 0;
-  for (const std::shared_ptr<SharedSession>& session : server.clients->all()) {
-    clients_normal += session->output_bytes.load(std::memory_order_relaxed) +
-                      session->query_buffer_bytes.load(std::memory_order_relaxed);
-  }
-  const size_t dataset = figures.allocated > server.startup_memory_bytes ? figures.allocated - server.startup_memory_bytes : 0;
+  const MemoryOverhead overhead = memory_overhead(server);
+  const size_t dataset = overhead.dataset(figures.allocated);
   info.bytes("used_memory", figures.allocated);
   info.bytes("used_memory_rss", resident);
   info.bytes("used_memory_peak", peak);
   info.text("used_memory_peak_perc", format_text("%.2f%%", 100 * ratio(figures.allocated, peak)));
-  info.number("used_memory_overhead", server.startup_memory_bytes);
+  info.number("used_memory_overhead", overhead.total());
   info.number("used_memory_startup", server.startup_memory_bytes);
   info.number("used_memory_dataset", dataset);
-  info.text("used_memory_dataset_perc", format_text("%.2f%%", 100 * ratio(dataset, figures.allocated)));
+  info.text("used_memory_dataset_perc", format_text("%.2f%%", 100 * ratio(dataset, figures.allocated - std::min(figures.allocated, overhead.startup))));
   info.number("allocator_allocated", figures.allocated);
   info.number("allocator_active", figures.active);
   info.number("allocator_resident", figures.resident);
@@ -140,13 +137,13 @@ void info_memory(Server& server, InfoWriter& info) {
   info.number("rss_overhead_bytes", static_cast<int64_t>(resident) - static_cast<int64_t>(figures.resident));
   info.fixed("mem_fragmentation_ratio", ratio(resident, figures.allocated));
   info.number("mem_fragmentation_bytes", static_cast<int64_t>(resident) - static_cast<int64_t>(figures.allocated));
-  info.number("mem_not_counted_for_evict", 0);
+  info.number("mem_not_counted_for_evict", memory_not_counted(server));
   info.number("mem_replication_backlog", 0);
   info.number("mem_total_replication_buffers", 0);
-  info.number("mem_clients_slaves", 0);
-  info.number("mem_clients_normal", clients_normal);
+  info.number("mem_clients_slaves", overhead.clients_replicas);
+  info.number("mem_clients_normal", overhead.clients_normal);
   info.number("mem_cluster_links", 0);
-  info.number("mem_aof_buffer", 0);
+  info.number("mem_aof_buffer", overhead.aof_buffer);
   info.text("mem_allocator", allocator_name());
   info.number("mem_overhead_db_hashtable_rehashing", 0);
   info.flag("active_defrag_running", false);
@@ -177,8 +174,10 @@ void info_stats(Server& server, InfoWriter& info) {
   info.number("evicted_keys", server.sum_keyspace(&KeyspaceStats::evicted));
   info.number("evicted_clients", statistics.sum(&ThreadStatistics::evicted_clients));
   info.number("evicted_scripts", 0);
-  info.number("total_eviction_exceeded_time", 0);
-  info.number("current_eviction_exceeded_time", 0);
+  const int64_t over_since_us = server.over_limit_since_us.load(std::memory_order_relaxed);
+  const int64_t over_now_us = over_since_us == 0 ? 0 : monotonic_us() - over_since_us;
+  info.number("total_eviction_exceeded_time", (server.over_limit_us.load(std::memory_order_relaxed) + over_now_us) / 1000);
+  info.number("current_eviction_exceeded_time", over_now_us / 1000);
   info.number("keyspace_hits", server.sum_keyspace(&KeyspaceStats::hits));
   info.number("keyspace_misses", server.sum_keyspace(&KeyspaceStats::misses));
   info.number("pubsub_channels", server.pubsub_channels.load(std::memory_order_relaxed));

@@ -1,6 +1,7 @@
 // MEMORY: what values, the data set and the allocator take.
 #include <algorithm>
 
+#include "server/admin/memory_overhead.h"
 #include "server/admin/server_commands.h"
 #include "server/base/text.h"
 #include "server/command/context.h"
@@ -34,15 +35,9 @@ void cmd_memory_stats(Context& ctx) {
   Reply& reply = ctx.reply();
   const AllocatorFigures figures = allocator_figures();
   const size_t peak = std::max(server.peak_memory_bytes.load(std::memory_order_relaxed), figures.allocated);
-  const size_t startup = server.startup_memory_bytes;
-  const size_t dataset = figures.allocated - std::min(figures.allocated, startup);
-  size_t keys = 0;
-  std::vector<int> used_dbs;
-  for (int db = 0; db < server.keyspace->databases(); ++db) {
-    const size_t count = server.keyspace->key_count(db);
-    keys += count;
-    if (count != 0) used_dbs.push_back(db);
-  }
+  const MemoryOverhead overhead = memory_overhead(server);
+  const size_t dataset = overhead.dataset(figures.allocated);
+  const size_t net = figures.allocated - std::min(figures.allocated, overhead.startup);
   const auto ratio = [](size_t a, size_t b) { return b == 0 ? 0 : static_cast<double>(a) / static_cast<double>(b); };
   const size_t mark = reply.deferred_begin();
   size_t fields = 0;
@@ -58,17 +53,17 @@ void cmd_memory_stats(Context& ctx) {
   };
   number("peak.allocated", peak);
   number("total.allocated", figures.allocated);
-  number("startup.allocated", startup);
+  number("startup.allocated", overhead.startup);
   number("replication.backlog", 0);
-  number("clients.slaves", 0);
-  number("clients.normal", 0);
+  number("clients.slaves", overhead.clients_replicas);
+  number("clients.normal", overhead.clients_normal);
   number("cluster.links", 0);
-  number("aof.buffer", 0);
+  number("aof.buffer", overhead.aof_buffer);
   number("lua.caches", 0);
   number("functions.caches", 0);
-  for (const int db : used_dbs) {
-    size_t table_bytes = 0;
-    ctx.for_each_shard([&](Shard& shard) { table_bytes += shard.dbs[static_cast<size_t>(db)].table.memory_bytes(); });
+  size_t all_tables = 0;
+  for (const auto& [db, table_bytes] : overhead.tables) {
+    all_tables += table_bytes;
     reply.bulk("db." + std::to_string(db));
     reply.map(2);
     reply.bulk("overhead.hashtable.main");
@@ -77,11 +72,14 @@ void cmd_memory_stats(Context& ctx) {
     reply.integer(0);
     ++fields;
   }
-  number("overhead.total", startup);
-  number("keys.count", keys);
-  number("keys.bytes-per-key", keys == 0 ? 0 : dataset / keys);
+  number("overhead.db.hashtable.lut", all_tables);
+  number("overhead.db.hashtable.rehashing", 0);  // tables grow in place, a segment at a time
+  number("db.dict.rehashing.count", 0);
+  number("overhead.total", overhead.total());
+  number("keys.count", overhead.keys);
+  number("keys.bytes-per-key", overhead.keys == 0 ? 0 : net / overhead.keys);
   number("dataset.bytes", dataset);
-  real("dataset.percentage", 100 * ratio(dataset, figures.allocated));
+  real("dataset.percentage", 100 * ratio(dataset, net));
   real("peak.percentage", 100 * ratio(figures.allocated, peak));
   number("allocator.allocated", figures.allocated);
   number("allocator.active", figures.active);

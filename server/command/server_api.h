@@ -25,6 +25,7 @@ class Journal;
 class Dispatcher;
 class Scripting;
 class HotValues;
+class OomScore;
 class PubSub;       // datatypes/pubsub/pubsub.h
 class Tracking;     // server/command/tracking.h
 class AclStore;     // server/command/acl.h
@@ -61,6 +62,7 @@ struct Server {
   Journal* journal = nullptr;
   Scripting* scripting = nullptr;
   HotValues* hot_values = nullptr;
+  OomScore* oom_score = nullptr;
   PubSub* pubsub = nullptr;
   Tracking* tracking_table = nullptr;
   AclStore* acl = nullptr;

@@ -1,0 +1,26 @@
+// The process's oom_score_adj (directives oom-score-adj and oom-score-adj-values): whom the kernel ends first when memory
+// runs out. Remembers what the score was before the server touched it, to give it back.
+#pragma once
+
+#include <optional>
+
+#include "server/base/status.h"
+#include "server/base/sync.h"
+#include "server/command/config.h"
+
+namespace synap {
+
+// Index into oom-score-adj-values.
+enum class OomClass : uint8_t { kMaster, kReplica, kChild };
+
+class OomScore {
+ public:
+  // At start, when a directive or the server's role changes, and in a forked child.
+  Status apply(const Config& config, OomClass oom_class);
+
+ private:
+  Mutex mutex_{LockRank::kLeaf};
+  std::optional<int64_t> original_ GUARDED_BY(mutex_);  // while ours is in force
+};
+
+}  // namespace synap
