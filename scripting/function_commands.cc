@@ -328,7 +328,7 @@ constexpr Command kRows[] = {
      .flags = kFcallRoFlags,
      .categories = kScripts,
      .key_specs = {counted_keys(2, kKeyRO | kKeyAccess)}},
-    {.name = "function", .arity = -2, .categories = kScripts, .subcommands = kFunctionSubcommands},
+    {.name = "function", .arity = -2, .subcommands = kFunctionSubcommands},
 };
 
 }  // namespace

@@ -166,7 +166,7 @@ constexpr Command kRows[] = {
      .flags = kEvalRoFlags,
      .categories = kScripts,
      .key_specs = {counted_keys(2, kReadKey)}},
-    {.name = "script", .arity = -2, .categories = kScripts, .subcommands = kScriptSubcommands},
+    {.name = "script", .arity = -2, .subcommands = kScriptSubcommands},
 };
 
 }  // namespace
