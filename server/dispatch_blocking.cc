@@ -1,0 +1,199 @@
+// What waits: commands blocked on keys, which whoever makes a key ready runs under its own guard, and work that waits for
+// shards without a client. Never decides what a command does: a blocked one is run again from its start.
+
+#include <algorithm>
+#include <utility>
+
+#include "protocol/errors.h"
+#include "server/base/clock.h"
+#include "server/command/acl.h"
+#include "server/dispatch.h"
+
+namespace synap {
+
+namespace {
+
+// How often a waiter's other shards are tried before its own reactor runs it.
+constexpr int kSpinsBeforeParking = 200;
+
+// A command blocked on keys. Whoever makes a key ready runs it, with a session of its own; the client is only told.
+struct BlockedCommand final : Waiter {
+  BlockedCommand(const Session& of, const Command* blocked_command, StoredArgs blocked_args)
+      : session(of.id()), command(blocked_command), args(std::move(blocked_args)) {
+    session.db = of.db;
+    session.resp = of.resp;
+    session.user = of.user;
+    session.shared = of.shared;
+  }
+  Session session;
+  const Command* command;
+  StoredArgs args;
+};
+
+// Work that waits for shards without a client: repeats itself until it got them.
+struct ShardTask final : LockWaiter {
+  ShardTask(Dispatcher* d, Reactor* r, ShardMask m, Dispatcher::GuardedWork w)
+      : dispatcher(d), reactor(r), mask(m), work(std::move(w)) {}
+  void wake() override {
+    reactor->post([this] {
+      dispatcher->with_shards(*reactor, mask, std::move(work));
+      delete this;
+    });
+  }
+  Dispatcher* dispatcher;
+  Reactor* reactor;
+  ShardMask mask;
+  Dispatcher::GuardedWork work;
+};
+
+}  // namespace
+
+bool Dispatcher::block(Caller& caller, Context* ctx) {
+  BlockRequest& request = *ctx->block_request_;
+  StoredArgs args(ctx->args_);
+  if (!ctx->pinned_arguments_.empty()) {
+    std::vector<std::string_view> views(ctx->args_.begin(), ctx->args_.end());
+    for (const auto& [index, value] : ctx->pinned_arguments_) views[index] = value;
+    args = StoredArgs(Args(views));
+  }
+  auto waiter = std::make_shared<BlockedCommand>(caller.session(), ctx->command_, std::move(args));
+  waiter->db = caller.session().db;
+  waiter->type = request.type;
+  waiter->wake_on_delete = request.wake_on_delete;
+  for (const std::string_view key : request.keys) {
+    const std::string name(key);
+    if (std::find(waiter->keys.begin(), waiter->keys.end(), name) != waiter->keys.end()) continue;
+    server_.keyspace->shard_of(hash_bytes(key)).waiters.add(waiter->db, key, waiter);
+    waiter->keys.push_back(name);
+  }
+  caller.wait_blocked(waiter, request);
+  return true;
+}
+
+void Dispatcher::serve_ready(ShardGuard* guard) {
+  if (serving_) return;
+  serving_ = true;
+  for (bool again = true; again;) {
+    again = false;
+    for (ShardMask rest = guard->mask(); rest != 0; rest &= rest - 1) {
+      Shard& shard = server_.keyspace->shard(static_cast<size_t>(std::countr_zero(rest)));
+      if (!shard.waiters.has_ready()) continue;
+      environment_.now_ms = wall_clock_ms();  // the command that made the key ready may have taken long
+      for (const WaiterTable::ReadyKey& ready : shard.waiters.take_ready()) {
+        serve_key(guard, ready, shard);
+        again = true;
+      }
+    }
+  }
+  serving_ = false;
+}
+
+void Dispatcher::serve_key(ShardGuard* guard, const WaiterTable::ReadyKey& ready, Shard& shard) {
+  const uint64_t hash = hash_bytes(ready.key);
+  for (const std::shared_ptr<Waiter>& waiter : shard.waiters.waiting(ready.db, ready.key)) {
+    const Entry* entry = shard.dbs[static_cast<size_t>(ready.db)].find(hash, ready.key);
+    const bool right_type = entry != nullptr && entry->type() == waiter->type;
+    if (!right_type && !waiter->wake_on_delete) continue;
+    if (!waiter->claim()) continue;
+    serve_waiter(guard, waiter);
+  }
+}
+
+// The user's rights may have changed while its command waited.
+bool Dispatcher::may_still_run(Context* ctx) {
+  const Session& session = *ctx->session_;
+  if (session.user == nullptr || session.user->unrestricted()) return true;
+  const std::string denied = acl_check(server_, session, *ctx->command_, ctx->args_.span());
+  if (denied.empty()) return true;
+  ctx->error(denied);
+  statistics_->count_error(ctx->reply_->last_error_code());
+  ctx->reply_->clear_error();
+  statistics_->per_command[server_.commands->index_of(ctx->command_)].rejected.add();
+  return false;
+}
+
+bool Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& waiter) {
+  auto& blocked = static_cast<BlockedCommand&>(*waiter);
+  const Args args = blocked.args.args();
+  KeyHashes keys;
+  hash_keys(blocked.command, args, &keys);
+  // Held already by this guard, or free for the moment it takes: so waiters are served in their order.
+  bool covered = guard->try_add(keys.mask());
+  for (int spin = 0; !covered && spin < kSpinsBeforeParking; ++spin) {
+    __builtin_ia32_pause();
+    covered = guard->try_add(keys.mask());
+  }
+  if (!covered) {
+    // Its other keys lie in shards that stay held: it is run again under its own guard, by its own reactor.
+    waiter->unclaim();
+    const uint64_t id = blocked.session.id();
+    server_.clients->post(id, [waiter](ClientPort& port) { port.retry_blocked(waiter); });
+    return false;
+  }
+  OutputBuffer output;
+  Reply reply(&output, blocked.session.resp);
+  Context ctx;
+  fill(&ctx, blocked.command, args, &blocked.session, &reply);
+  ctx.key_hashes_ = keys.span();
+  ctx.guard_ = guard;
+  ctx.serving_ = true;
+  ctx.may_block_ = true;
+  if (may_still_run(&ctx)) call(&ctx);
+  if (ctx.block_request_.has_value()) {
+    waiter->unclaim();
+    return false;
+  }
+  if (ctx.dirty_ > 0) server_.dirty.fetch_add(ctx.dirty_, std::memory_order_relaxed);
+  journal_effects();
+  for (const std::string& key : waiter->keys) {
+    const uint64_t hash = hash_bytes(key);
+    if (guard->covers(shard_bit(hash), true)) {
+      server_.keyspace->shard_of(hash).waiters.remove(waiter->db, key, waiter.get());
+    }
+  }
+  auto shared_output = std::make_shared<OutputBuffer>(std::move(output));
+  server_.clients->post(blocked.session.id(), [shared_output](ClientPort& port) {
+    port.complete_blocked(std::move(*shared_output));
+  });
+  return true;
+}
+
+void Dispatcher::retry_waiter(Reactor& reactor, const std::shared_ptr<Waiter>& waiter) {
+  auto& blocked = static_cast<BlockedCommand&>(*waiter);
+  KeyHashes keys;
+  hash_keys(blocked.command, blocked.args.args(), &keys);
+  with_shards(reactor, keys.mask(), [this, waiter](ShardGuard* guard) {
+    if (!waiter->claim()) return;
+    serve_waiter(guard, waiter);
+    serve_ready(guard);
+  });
+}
+
+void Dispatcher::forget_waiter(Reactor& reactor, const std::shared_ptr<Waiter>& waiter) {
+  ShardMask mask = 0;
+  for (const std::string& key : waiter->keys) mask |= shard_bit(hash_bytes(key));
+  with_shards(reactor, mask, [this, waiter](ShardGuard*) {
+    for (const std::string& key : waiter->keys) {
+      server_.keyspace->shard_of(hash_bytes(key)).waiters.remove(waiter->db, key, waiter.get());
+    }
+  });
+}
+
+void Dispatcher::with_shards(Reactor& reactor, ShardMask mask, GuardedWork work) {
+  ShardGuard guard;
+  for (;;) {
+    const int missed = guard.try_take(server_.keyspace, server_.guards, mask, LockMode::kExclusive);
+    if (missed < 0) break;
+    auto task = std::make_unique<ShardTask>(this, &reactor, mask, std::move(work));
+    if (server_.keyspace->shard(static_cast<size_t>(missed)).lock.wait(task.get(), LockMode::kExclusive, false)) {
+      static_cast<void>(task.release());  // deletes itself after it was woken
+      return;
+    }
+    work = std::move(task->work);
+  }
+  work(&guard);
+  journal_effects();
+  guard.release();
+}
+
+}  // namespace synap
