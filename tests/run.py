@@ -31,7 +31,7 @@ SUITES = [
     ("tidy", ["tests/tidy.py"], None, {}, 120),
     ("unit", [RELEASE + "/synap-unit-tests"], RELEASE, {}, 600),
     ("integration", [RELEASE + "/synap-integration-tests"], RELEASE, server(RELEASE), 600),
-    ("differential", ["tests/differential/differential.py", "--family", "blocking", "geo", "list"], RELEASE, server(RELEASE),
+    ("differential", ["tests/differential/differential.py", "--family", "acl", "blocking", "geo", "list"], RELEASE, server(RELEASE),
      600),
     ("differential-whole", ["tests/differential/differential.py", "--seconds", "150"], RELEASE, server(RELEASE), 600),
     ("tcl", ["tcl-compat/run"], RELEASE, server(RELEASE), 600),
