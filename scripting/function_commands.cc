@@ -20,7 +20,7 @@ constexpr int64_t kLoadTimeoutMs = 500;
 void fcall(Context& ctx, bool read_only) {
   ScriptThread& thread = script_thread(ctx);
   const FunctionSet& set = thread.functions();
-  const auto found = set.functions.find(std::string(ctx.arg(1)));
+  const auto found = set.functions.find(ctx.arg(1));
   if (found == set.functions.end()) return ctx.error("ERR Function not found");
   size_t keys = 0;
   if (!parse_key_count(ctx, "ERR Bad number of keys provided", &keys)) return;
@@ -32,6 +32,14 @@ void fcall(Context& ctx, bool read_only) {
   const ScriptCall::What what{ScriptKind::kFunction,    callback,  function.function->name,
                               function.function->flags, read_only, keys};
   ctx.continue_with(std::make_unique<ScriptCall>(ctx, ctx.server().scripting, &thread.engine(), what));
+}
+
+uint32_t fcall_guard(Server& server, ArgViews args) {
+  const FunctionRegistry& registry = server.scripting->registry();
+  if (args.size() < 3 || !registry.has_promising()) return 0;
+  const auto set = registry.current();
+  const auto found = set->functions.find(args[1]);
+  return found == set->functions.end() ? 0 : script_guard(found->second.function->flags);
 }
 
 void cmd_fcall(Context& ctx) {
@@ -321,13 +329,15 @@ constexpr Command kRows[] = {
      .arity = -3,
      .flags = kFcallFlags,
      .categories = kScripts,
-     .key_specs = {counted_keys(2, kKeyRW | kKeyAccess | kKeyUpdate)}},
+     .key_specs = {counted_keys(2, kKeyRW | kKeyAccess | kKeyUpdate)},
+     .guard = fcall_guard},
     {.name = "fcall_ro",
      .handler = cmd_fcall_ro,
      .arity = -3,
      .flags = kFcallRoFlags,
      .categories = kScripts,
-     .key_specs = {counted_keys(2, kKeyRO | kKeyAccess)}},
+     .key_specs = {counted_keys(2, kKeyRO | kKeyAccess)},
+     .guard = fcall_guard},
     {.name = "function", .arity = -2, .subcommands = kFunctionSubcommands},
 };
 

@@ -1,11 +1,13 @@
-// RDB: https://github.com/redis/redis/blob/7.0/src/rdb.h (opcodes and string encodings). CRC-64: polynomial of Jones,
-// reflected, initial value 0.
+// RDB: https://github.com/redis/redis/blob/7.0/src/rdb.h (opcodes and string encodings).
 #include "scripting/function_library.h"
 
 #include <lzf.h>
 
-#include <array>
 #include <cstring>
+
+#include "scripting/script_flags.h"
+#include "server/base/crc64.h"
+#include "server/base/text.h"
 
 namespace synap {
 namespace {
@@ -16,23 +18,6 @@ constexpr uint16_t kRdbVersionWritten = 10;  // what Redis 7.0 reads
 constexpr uint16_t kRdbVersionMax = 12;      // of Redis 7.4
 constexpr size_t kFooterBytes = 10;
 constexpr uint64_t kStringBytesMax = uint64_t{512} << 20;
-
-constexpr std::array<uint64_t, 256> make_crc_table() {
-  std::array<uint64_t, 256> table{};
-  for (uint64_t i = 0; i < 256; ++i) {
-    uint64_t crc = i;
-    for (int bit = 0; bit < 8; ++bit) crc = (crc & 1) != 0 ? (crc >> 1) ^ 0x95ac9329ac4bc9b5ULL : crc >> 1;
-    table[i] = crc;
-  }
-  return table;
-}
-constexpr std::array<uint64_t, 256> kCrcTable = make_crc_table();
-
-uint64_t crc64(std::string_view bytes) {
-  uint64_t crc = 0;
-  for (const char c : bytes) crc = kCrcTable[(crc ^ static_cast<unsigned char>(c)) & 0xff] ^ (crc >> 8);
-  return crc;
-}
 
 void put_little(std::string* out, uint64_t value, int bytes) {
   for (int i = 0; i < bytes; ++i) out->push_back(static_cast<char>(value >> (8 * i)));
@@ -142,7 +127,7 @@ bool has_valid_footer(std::string_view payload) {
                                              static_cast<unsigned>(static_cast<unsigned char>(footer[1])) << 8);
   if (version > kRdbVersionMax) return false;
   std::string crc;
-  put_little(&crc, crc64(payload.substr(0, payload.size() - 8)), 8);
+  put_little(&crc, crc64(0, payload.substr(0, payload.size() - 8)), 8);
   return crc == footer.substr(2);
 }
 
@@ -153,6 +138,12 @@ size_t FunctionLibrary::memory_bytes() const {
   for (const LibraryFunction& function : functions) {
     bytes += sizeof(function) + function.name.capacity() + function.description.capacity();
   }
+  return bytes;
+}
+
+size_t FunctionSet::memory_bytes() const {
+  size_t bytes = functions.size() * (sizeof(FunctionRef) + sizeof(std::string) + 2 * sizeof(void*));
+  for (const auto& [name, library] : libraries) bytes += library->memory_bytes();
   return bytes;
 }
 
@@ -170,9 +161,22 @@ bool FunctionSet::add(std::shared_ptr<const FunctionLibrary> library, bool repla
     return false;
   }
   if (old != libraries.end()) remove(library->name);
-  for (const LibraryFunction& function : library->functions) functions[function.name] = {library, &function};
+  for (const LibraryFunction& function : library->functions) {
+    functions[function.name] = {library, &function};
+    has_promising = has_promising || (function.flags & kScriptDeclaredKeysOnly) != 0;
+  }
   libraries.emplace(library->name, std::move(library));
   return true;
+}
+
+size_t IgnoreCaseHash::operator()(std::string_view name) const {
+  uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(to_lower(c))) * 0x100000001b3ULL;
+  return hash;
+}
+
+bool IgnoreCaseEqual::operator()(std::string_view a, std::string_view b) const {
+  return equals_ignore_case(a, b);
 }
 
 bool FunctionSet::remove(std::string_view name) {
@@ -185,6 +189,7 @@ bool FunctionSet::remove(std::string_view name) {
 
 void FunctionRegistry::publish(std::shared_ptr<const FunctionSet> set) {
   LockGuard lock(mutex_);
+  promising_.store(set->has_promising, std::memory_order_relaxed);
   current_ = std::move(set);
   version_.fetch_add(1, std::memory_order_release);
 }
@@ -197,7 +202,7 @@ std::string dump_functions(const FunctionSet& set) {
     out += library->code;
   }
   put_little(&out, kRdbVersionWritten, 2);
-  put_little(&out, crc64(out), 8);
+  put_little(&out, crc64(0, out), 8);
   return out;
 }
 

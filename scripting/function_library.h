@@ -36,13 +36,25 @@ struct FunctionRef {
   const LibraryFunction* function = nullptr;
 };
 
+// Functions are found in any case of letters; no two may differ only in it.
+struct IgnoreCaseHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view name) const;
+};
+struct IgnoreCaseEqual {
+  using is_transparent = void;
+  bool operator()(std::string_view a, std::string_view b) const;
+};
+
 struct FunctionSet {
   std::map<std::string, std::shared_ptr<const FunctionLibrary>, std::less<>> libraries;
-  std::unordered_map<std::string, FunctionRef> functions;
+  std::unordered_map<std::string, FunctionRef, IgnoreCaseHash, IgnoreCaseEqual> functions;
+  bool has_promising = false;  // some function keeps to its declared keys
 
   // False, with Redis's text, when the library's name (unless `replace`) or one of its functions is taken.
   bool add(std::shared_ptr<const FunctionLibrary> library, bool replace, std::string* error);
   bool remove(std::string_view name);
+  size_t memory_bytes() const;
 };
 
 // All writers run under the guard of all shards (see the rows), so they follow one another.
@@ -57,12 +69,14 @@ class FunctionRegistry {
   // Changes with each publish: a reader that saw it needs no lock while it stays.
   uint64_t version() const { return version_.load(std::memory_order_acquire); }
   void publish(std::shared_ptr<const FunctionSet> set);
+  bool has_promising() const { return promising_.load(std::memory_order_relaxed); }
   uint64_t next_library_id() { return next_id_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
   mutable Mutex mutex_{LockRank::kScripts};
   std::shared_ptr<const FunctionSet> current_ GUARDED_BY(mutex_);
   std::atomic<uint64_t> version_{1};
+  std::atomic<bool> promising_{false};
   std::atomic<uint64_t> next_id_{1};
 };
 

@@ -274,6 +274,11 @@ bool write_tagged(Writer& to) {
   if (push_field(lua, "err", LUA_TSTRING)) {
     to.reply->error(text_at_top(lua));
     lua_pop(lua, 1);
+    // An error of a command was counted when the command replied it.
+    if (push_field(lua, "ignore_error_stats_update", LUA_TBOOLEAN)) {
+      if (lua_toboolean(lua, -1)) to.reply->clear_error();
+      lua_pop(lua, 1);
+    }
   } else if (push_field(lua, "ok", LUA_TSTRING)) {
     to.reply->simple(one_line(lua, text_at_top(lua)));
     lua_pop(lua, 1);

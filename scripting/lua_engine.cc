@@ -87,6 +87,7 @@ LuaEngine::LuaEngine(const LuaEngineOptions& options) : options_(options) {
   const int status = lua_cpcall(lua_, build_state, &sandbox);
   if (status != 0) panic(lua_);
   function_env_ref_ = sandbox.function_front_ref;
+  lua_gc(lua_, LUA_GCCOLLECT, 0);  // what building left behind
   lua_sethook(lua_, slice_hook, LUA_MASKCOUNT, kHookPeriod);
   set_options(options);
 }

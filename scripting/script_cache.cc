@@ -24,6 +24,8 @@ std::shared_ptr<CachedScript> ScriptCache::add(std::string_view sha, std::string
   script->is_evictable.store(by_eval, std::memory_order_relaxed);
   script->last_used.store(ticks_.fetch_add(1, std::memory_order_relaxed), std::memory_order_relaxed);
   body_bytes_ += body.size();
+  const bool promises = (shebang.flags & kScriptNoShebang) == 0 && (shebang.flags & kScriptDeclaredKeysOnly) != 0;
+  if (promises) promising_.store(true, std::memory_order_relaxed);
   scripts_.emplace(sha, script);
   return script;
 }

@@ -40,6 +40,9 @@ class ScriptCache {
     }
   }
 
+  // How many scripts came that keep to their declared keys: usually none, and then nobody need look them up early.
+  bool has_promising() const { return promising_.load(std::memory_order_relaxed); }
+
   size_t count() const;
   size_t memory_bytes() const;
   uint64_t evicted() const { return evicted_.load(std::memory_order_relaxed); }
@@ -53,6 +56,7 @@ class ScriptCache {
   size_t body_bytes_ GUARDED_BY(mutex_) = 0;
   std::atomic<uint64_t> ticks_{1};
   std::atomic<uint64_t> evicted_{0};
+  std::atomic<bool> promising_{false};
 };
 
 }  // namespace synap

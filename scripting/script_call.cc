@@ -1,6 +1,8 @@
 #include "scripting/script_call.h"
 
+#include <algorithm>
 #include <array>
+#include <bit>
 
 #include "protocol/errors.h"
 #include "server/base/clock.h"
@@ -9,6 +11,7 @@
 #include "server/command/command_table.h"
 #include "server/command/runner.h"
 #include "server/command/server_api.h"
+#include "server/keyspace/shard_guard.h"
 
 namespace synap {
 namespace {
@@ -17,7 +20,29 @@ bool must_obey(const Session& session) {
   return session.has(kSessionMaster);
 }
 
+// The same trouble in the words Redis has for a script with a shebang.
+std::string disk_error_of_scripts(const std::string& error) {
+  constexpr std::string_view kAof = "MISCONF Errors writing to the AOF file: ";
+  constexpr std::string_view kBlocked =
+      ", but it's currently unable to persist to disk. Writable scripts are blocked. Use 'no-writes' flag for read only "
+      "scripts.";
+  if (!error.starts_with(kAof)) {
+    return "MISCONF Redis is configured to save RDB snapshots" + std::string(kBlocked);
+  }
+  return "MISCONF Redis is configured to persist data to AOF" + std::string(kBlocked) +
+         " AOF error: " + error.substr(kAof.size());
+}
+
+bool has_promised(uint32_t flags) {
+  return (flags & kScriptNoShebang) == 0 && (flags & kScriptDeclaredKeysOnly) != 0;
+}
+
 }  // namespace
+
+uint32_t script_guard(uint32_t flags) {
+  if (!has_promised(flags)) return 0;
+  return kGuardDeclared | ((flags & kScriptNoWrites) != 0 ? uint32_t{kGuardShared} : 0);
+}
 
 bool admit_script(Context& ctx, uint32_t flags, bool read_only) {
   const StateBits& state = *ctx.server().state;
@@ -39,9 +64,7 @@ bool admit_script(Context& ctx, uint32_t flags, bool read_only) {
       return false;
     }
     if (state.has(kStateDiskError) && !obey) {
-      ctx.error(
-          "MISCONF Redis is configured to persist data, but it's currently unable to persist to disk. Writable "
-          "scripts are blocked. Use 'no-writes' flag for read only scripts.");
+      ctx.error(disk_error_of_scripts(ctx.server().disk_error()));
       return false;
     }
     if (read_only) {
@@ -62,6 +85,8 @@ ScriptCall::ScriptCall(Context& ctx, Scripting* scripting, LuaEngine* engine, co
       engine_(engine),
       read_only_(what.read_only || ((what.flags & kScriptNoShebang) == 0 && (what.flags & kScriptNoWrites) != 0)),
       allow_oom_((what.flags & kScriptNoShebang) == 0 && (what.flags & kScriptAllowOom) != 0),
+      declared_keys_only_(has_promised(what.flags)),
+      declared_keys_(what.keys),
       oom_at_start_(ctx.server().state->has(kStateOutOfMemory)),
       db_(ctx.session().db) {
   const std::span<const std::string_view> rest = ctx.args().subspan(3);
@@ -73,7 +98,7 @@ ScriptCall::ScriptCall(Context& ctx, Scripting* scripting, LuaEngine* engine, co
 
 ScriptCall::~ScriptCall() {
   if (running_.has_value()) scripting_->remove_running(*running_);
-  if (is_busy_ && scripting_->leave_busy() == 0) ctx_->server().state->clear(kStateBusyScript);
+  if (is_busy_ && scripting_->busy_count() == 0) ctx_->server().state->clear(kStateBusyScript);
   engine_->end(run_);
 }
 
@@ -97,6 +122,7 @@ SlicedCall::Step ScriptCall::step(Context& ctx) {
   }
   ctx.mute_effects(false);
   engine_->write_result(run_, &ctx.reply());
+  if (run_->error_was_counted()) ctx.reply().clear_error();
   return Step::kDone;
 }
 
@@ -108,12 +134,22 @@ void ScriptCall::note_long_run() {
                                        {ctx_->args().begin(), ctx_->args().end()});
   }
   if (has_written_) (*running_)->has_written.store(true, std::memory_order_relaxed);
+  if (is_busy_) return scripting_->set_busy(*running_, ctx_->guarded_shards(), !ctx_->guard_is_fixed());
   const int64_t threshold_ms = ctx_->config().busy_reply_threshold;
   const int64_t elapsed_ms = (monotonic_us() - run_->started_us()) / 1000;
-  if (is_busy_ || threshold_ms == 0 || elapsed_ms < threshold_ms) return;
+  if (threshold_ms != 0 && elapsed_ms >= threshold_ms) become_busy(elapsed_ms);
+}
+
+void ScriptCall::become_busy(int64_t elapsed_ms) {
+  const bool is_function = run_->kind() == ScriptKind::kFunction;
   is_busy_ = true;
-  scripting_->enter_busy();
+  scripting_->set_busy(*running_, ctx_->guarded_shards(), !ctx_->guard_is_fixed());
   if (ctx_->config().busy_scope == BusyScope::kServer) ctx_->server().state->set(kStateBusyScript);
+  // Those who wait for its shards already are told as well.
+  for (ShardMask rest = ctx_->guarded_shards(); rest != 0; rest &= rest - 1) {
+    ctx_->keyspace().shard(static_cast<size_t>(std::countr_zero(rest))).lock.wake_waiters();
+  }
+  ctx_->server().guards->wake_waiters();
   log_warning(
       "Slow script detected: still in execution after %lld milliseconds. You can try killing the script using "
       "the %s command. Script name is: %s.",
@@ -134,7 +170,13 @@ ScriptHost::Progress ScriptCall::call(std::span<const std::string_view> args, in
 }
 
 ScriptHost::Progress ScriptCall::fetch(std::string_view* reply) {
-  if (!ctx_->extend_guard(*pending_, pending_args_)) return Progress::kWait;
+  if (!ctx_->extend_guard(*pending_, pending_args_)) {
+    if (!ctx_->guard_is_fixed()) return Progress::kWait;
+    // It promised nothing when its guard was taken: the function was replaced in that moment.
+    text_ = "-ERR The script was replaced while it started, try again\r\n";
+    *reply = text_;
+    return Progress::kDone;
+  }
   run_pending();
   *reply = inner_reply();
   return Progress::kDone;
@@ -165,16 +207,19 @@ const Command* ScriptCall::check(std::span<const std::string_view> args) {
   const auto count = static_cast<int>(args.size());
   const bool is_known = command != nullptr && (command->subcommands.empty() || args.size() < 2);
   if (!is_known) {
+    command = nullptr;
     problem = "ERR Unknown Redis command called from script";
   } else if (command->handler == nullptr || (command->arity > 0 ? count != command->arity : count < -command->arity)) {
     problem = "ERR Wrong number of args calling Redis command from script";
   } else {
     problem = problem_of(*command, args);
+    if (problem.empty() && declared_keys_only_) problem = key_problem_of(*command, args);
   }
   if (problem.empty()) {
     if (command->has(kWrite)) has_written_ = true;
     return command;
   }
+  ctx_->runner().count_rejected(command, std::string_view(problem).substr(0, problem.find(' ')));
   text_ = "-" + problem + "\r\n";
   return nullptr;
 }
@@ -182,7 +227,7 @@ const Command* ScriptCall::check(std::span<const std::string_view> args) {
 std::string ScriptCall::problem_of(const Command& command, std::span<const std::string_view> args) const {
   Server& server = ctx_->server();
   const Session& session = ctx_->session();
-  if (command.has(kNoScript)) return "ERR This Redis command is not allowed from script";
+  if (command.has(kNoScript) && !scripting_->any_command_allowed()) return "ERR This Redis command is not allowed from script";
   if (server.state->has(kStateStale) && !command.has(kStale) && !must_obey(session)) {
     return "ERR Can not execute the command on a stale replica";
   }
@@ -206,6 +251,27 @@ std::string ScriptCall::write_problem_of(const Command& command) const {
     if (state.has(kStateDiskError)) return ctx_->server().disk_error();
   }
   if (!allow_oom_ && oom_at_start_ && command.has(kDenyOom)) return std::string(kOutOfMemoryError);
+  return {};
+}
+
+bool ScriptCall::is_declared(std::string_view key) const {
+  const auto declared = ctx_->args().subspan(3, declared_keys_);
+  return std::find(declared.begin(), declared.end(), key) != declared.end();
+}
+
+// For a script that promised to keep to its KEYS.
+std::string ScriptCall::key_problem_of(const Command& command, std::span<const std::string_view> args) const {
+  const bool sees_all = command.guard != nullptr && (command.guard(ctx_->server(), args) & kGuardAllShards) != 0;
+  if (sees_all || command.has(kAllShards | kSelfGuarded)) {
+    return "ERR A script with the flag declared-keys-only called a command that sees all keys";
+  }
+  std::vector<KeyRef> keys;
+  find_keys(command, args, &keys);
+  for (const KeyRef& key : keys) {
+    if (!is_declared(args[key.position])) {
+      return "ERR A script with the flag declared-keys-only accessed a key that it did not declare";
+    }
+  }
   return {};
 }
 

@@ -43,6 +43,9 @@ class ScriptCall final : public SlicedCall, public ScriptHost {
   const Command* check(std::span<const std::string_view> args);
   std::string problem_of(const Command& command, std::span<const std::string_view> args) const;
   std::string write_problem_of(const Command& command) const;
+  std::string key_problem_of(const Command& command, std::span<const std::string_view> args) const;
+  bool is_declared(std::string_view key) const;
+  void become_busy(int64_t elapsed_ms);
   void run_pending();
   std::string_view inner_reply();
   void note_long_run();
@@ -53,6 +56,8 @@ class ScriptCall final : public SlicedCall, public ScriptHost {
   ScriptRun* run_;
   const bool read_only_;
   const bool allow_oom_;
+  const bool declared_keys_only_;
+  const size_t declared_keys_;
   const bool oom_at_start_;
   bool has_written_ = false;
   int db_;  // of the script: SELECT in it does not change the client's
@@ -66,6 +71,9 @@ class ScriptCall final : public SlicedCall, public ScriptHost {
   std::optional<Scripting::Running> running_;  // once it took longer than a slice
   bool is_busy_ = false;                       // beyond busy-reply-threshold
 };
+
+// The CallGuard bits of a script with these flags.
+uint32_t script_guard(uint32_t flags);
 
 // Whether a script with these flags may run in the server's state; else the error was replied.
 bool admit_script(Context& ctx, uint32_t flags, bool read_only);

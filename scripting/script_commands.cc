@@ -29,6 +29,20 @@ void eval(Context& ctx, bool by_sha, bool read_only) {
   ctx.continue_with(std::make_unique<ScriptCall>(ctx, ctx.server().scripting, &thread.engine(), what));
 }
 
+uint32_t eval_guard(Server&, ArgViews args) {
+  if (args.size() < 3 || !args[1].starts_with("#!")) return 0;
+  ScriptShebang shebang;
+  std::string error;
+  return parse_script_shebang(args[1], &shebang, &error) ? script_guard(shebang.flags) : 0;
+}
+
+uint32_t evalsha_guard(Server& server, ArgViews args) {
+  const ScriptCache& cache = server.scripting->cache();
+  if (args.size() < 3 || !cache.has_promising()) return 0;
+  const auto script = cache.find(args[1]);
+  return script == nullptr ? 0 : script_guard(script->shebang.flags);
+}
+
 void cmd_eval(Context& ctx) {
   eval(ctx, false, false);
 }
@@ -147,25 +161,29 @@ constexpr Command kRows[] = {
      .arity = -3,
      .flags = kEvalFlags,
      .categories = kScripts,
-     .key_specs = {counted_keys(2, kAnyKey)}},
+     .key_specs = {counted_keys(2, kAnyKey)},
+     .guard = eval_guard},
     {.name = "eval_ro",
      .handler = cmd_eval_ro,
      .arity = -3,
      .flags = kEvalRoFlags,
      .categories = kScripts,
-     .key_specs = {counted_keys(2, kReadKey)}},
+     .key_specs = {counted_keys(2, kReadKey)},
+     .guard = eval_guard},
     {.name = "evalsha",
      .handler = cmd_evalsha,
      .arity = -3,
      .flags = kEvalFlags,
      .categories = kScripts,
-     .key_specs = {counted_keys(2, kAnyKey)}},
+     .key_specs = {counted_keys(2, kAnyKey)},
+     .guard = evalsha_guard},
     {.name = "evalsha_ro",
      .handler = cmd_evalsha_ro,
      .arity = -3,
      .flags = kEvalRoFlags,
      .categories = kScripts,
-     .key_specs = {counted_keys(2, kReadKey)}},
+     .key_specs = {counted_keys(2, kReadKey)},
+     .guard = evalsha_guard},
     {.name = "script", .arity = -2, .subcommands = kScriptSubcommands},
 };
 

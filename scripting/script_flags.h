@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace synap {
 
@@ -15,6 +14,7 @@ inline constexpr uint32_t kScriptAllowStale = 1 << 2;
 inline constexpr uint32_t kScriptNoCluster = 1 << 3;
 inline constexpr uint32_t kScriptNoShebang = 1 << 4;  // an EVAL script without one: rules as before Redis 7
 inline constexpr uint32_t kScriptAllowCrossSlotKeys = 1 << 5;
+inline constexpr uint32_t kScriptDeclaredKeysOnly = 1 << 6;  // ours: runs beside other scripts, is held to its KEYS
 
 struct ScriptFlagName {
   std::string_view name;
@@ -26,13 +26,11 @@ inline constexpr ScriptFlagName kScriptFlagNames[] = {
     {"allow-stale", kScriptAllowStale},
     {"no-cluster", kScriptNoCluster},
     {"allow-cross-slot-keys", kScriptAllowCrossSlotKeys},
+    {"declared-keys-only", kScriptDeclaredKeysOnly},
 };
 
 // 0 for an unknown name.
 uint32_t script_flag(std::string_view name, bool ignore_case);
-
-// The words of a line as Redis splits arguments (quotes, backslash escapes); false when quotes are unbalanced.
-bool split_arguments(std::string_view line, std::vector<std::string>* words);
 
 struct ScriptShebang {
   uint32_t flags = kScriptNoShebang;

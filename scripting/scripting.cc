@@ -200,7 +200,40 @@ Scripting::Running Scripting::add_running(ScriptRun* run, bool is_function, bool
 
 void Scripting::remove_running(Running script) {
   LockGuard lock(mutex_);
+  const bool was_busy = script->is_busy;
   running_.erase(script);
+  if (was_busy) sum_busy();
+}
+
+void Scripting::set_busy(Running script, ShardMask shards, bool may_grow) {
+  LockGuard lock(mutex_);
+  script->is_busy = true;
+  script->busy_shards = shards;
+  script->may_grow = may_grow;
+  sum_busy();
+}
+
+void Scripting::sum_busy() {
+  size_t count = 0;
+  ShardMask shards = 0;
+  bool grows = false;
+  for (const RunningScript& script : running_) {
+    if (!script.is_busy) continue;
+    ++count;
+    shards |= script.busy_shards;
+    grows = grows || script.may_grow;
+  }
+  busy_shards_.store(shards, std::memory_order_relaxed);
+  busy_grows_.store(grows, std::memory_order_relaxed);
+  busy_count_.store(count, std::memory_order_relaxed);
+}
+
+std::string_view Scripting::busy_error() const {
+  LockGuard lock(mutex_);
+  for (const RunningScript& script : running_) {
+    if (script.is_busy) return script.is_function ? kBusyFunctionError : kBusyScriptError;
+  }
+  return kBusyScriptError;
 }
 
 std::string_view Scripting::kill(bool is_function) {

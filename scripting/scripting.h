@@ -17,6 +17,7 @@
 #include "scripting/script_cache.h"
 #include "server/base/sync.h"
 #include "server/command/runner.h"
+#include "server/keyspace/keyspace.h"
 
 namespace synap {
 
@@ -69,6 +70,9 @@ struct RunningScript {
   bool is_function;
   bool from_master;
   std::atomic<bool> has_written{false};
+  bool is_busy = false;         // beyond busy-reply-threshold
+  bool may_grow = false;        // and then: it holds the growing right
+  ShardMask busy_shards = 0;    // and these shards
   std::vector<std::string> command;  // as the client sent it
 };
 
@@ -78,6 +82,8 @@ class Scripting {
 
   ScriptCache& cache() { return cache_; }
   FunctionRegistry& registry() { return registry_; }
+  const ScriptCache& cache() const { return cache_; }
+  const FunctionRegistry& registry() const { return registry_; }
   // Of the calling thread, made at its first script.
   ScriptThread& thread(CommandRunner* runner, const LuaEngineOptions& options);
 
@@ -94,9 +100,22 @@ class Scripting {
     int64_t started_us = 0;
   };
   Status oldest_running() const;
-  // How many scripts are beyond busy-reply-threshold.
-  size_t enter_busy() { return busy_.fetch_add(1, std::memory_order_relaxed) + 1; }
-  size_t leave_busy() { return busy_.fetch_sub(1, std::memory_order_relaxed) - 1; }
+  // The script is beyond busy-reply-threshold and holds these shards.
+  void set_busy(Running script, ShardMask shards, bool may_grow);
+  // How many are.
+  size_t busy_count() const { return busy_count_.load(std::memory_order_relaxed); }
+  // Whether one of them holds one of these shards; 0: the growing right.
+  bool is_busy(ShardMask shards) const {
+    if (busy_count() == 0) return false;
+    return shards == 0 ? busy_grows_.load(std::memory_order_relaxed)
+                       : (busy_shards_.load(std::memory_order_relaxed) & shards) != 0;
+  }
+  // What others are told then: how to kill the oldest of them.
+  std::string_view busy_error() const;
+
+  // DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may run commands that are not for scripts.
+  void set_any_command_allowed(bool allowed) { any_command_allowed_.store(allowed, std::memory_order_relaxed); }
+  bool any_command_allowed() const { return any_command_allowed_.load(std::memory_order_relaxed); }
 
   // Bytes of all Lua states, for INFO.
   size_t lua_bytes() const;
@@ -113,7 +132,12 @@ class Scripting {
   std::array<Slot, kThreadsMax> slots_;
   mutable Mutex mutex_{LockRank::kScripts};
   std::list<RunningScript> running_ GUARDED_BY(mutex_);
-  std::atomic<size_t> busy_{0};
+  void sum_busy() REQUIRES(mutex_);
+
+  std::atomic<size_t> busy_count_{0};
+  std::atomic<ShardMask> busy_shards_{0};
+  std::atomic<bool> busy_grows_{false};
+  std::atomic<bool> any_command_allowed_{false};
 };
 
 }  // namespace synap

@@ -1,6 +1,7 @@
 #include "server/admission.h"
 
 #include "protocol/errors.h"
+#include "scripting/scripting.h"
 
 namespace synap {
 
@@ -17,7 +18,7 @@ Admission examine(const Server& server, const Session& session, const Command& c
     return Admission::kReject;
   };
   if ((hit & (kStateLoading | kStateAsyncLoading)) != 0) return reject(kLoadingError);
-  if ((hit & kStateBusyScript) != 0) return reject(kBusyScriptError);
+  if ((hit & kStateBusyScript) != 0) return reject(server.scripting->busy_error());
   if ((hit & kStateReplica) != 0 && command.has(kWrite) && !is_exempt(session)) return reject(kReadOnlyError);
   if ((hit & kStateStale) != 0 && !is_exempt(session)) return reject(kMasterDownError);
   if ((hit & kStateDiskError) != 0 && !is_exempt(session)) return reject(server.disk_error());

@@ -6,6 +6,8 @@
 
 #include "persistence/journal.h"
 #include "protocol/errors.h"
+#include "scripting/scripting.h"
+#include "server/admin/transaction_commands.h"
 #include "server/admission.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
@@ -29,15 +31,19 @@ constexpr int kAttemptsBeforeGrowing = 4;
 constexpr size_t kQuotedBytesMax = 128;
 
 // Reads share their shards, but for those that join a key's waiters (XREAD) or keep a result in the value (PFCOUNT).
-LockMode mode_of(const Command* command, ArgViews args) {
-  if (command->guard != nullptr && (command->guard(args) & kGuardShared) != 0) return LockMode::kShared;
+LockMode mode_of(const Command* command, uint32_t call_guard) {
+  if ((call_guard & kGuardShared) != 0) return LockMode::kShared;
   const bool only_reads = command->has(kReadonly) && !command->has(kBlocking | kMayReplicate);
   return only_reads ? LockMode::kShared : LockMode::kExclusive;
 }
 
-bool needs_all_shards(const Command* command, ArgViews args) {
-  if (command->has(kAllShards | kSelfGuarded)) return true;
-  return command->guard != nullptr && (command->guard(args) & kGuardAllShards) != 0;
+// A set of CallGuard bits.
+uint32_t call_guard_of(Server& server, const Command* command, ArgViews args) {
+  return command->guard == nullptr ? 0 : command->guard(server, args);
+}
+
+bool needs_all_shards(const Command* command, uint32_t call_guard) {
+  return command->has(kAllShards | kSelfGuarded) || (call_guard & kGuardAllShards) != 0;
 }
 
 std::string unknown_command_error(const Args& args) {
@@ -71,7 +77,8 @@ Dispatcher::Dispatcher(const Parts& parts, ThreadStatistics* statistics)
 void Dispatcher::begin_turn() {
   const Config& config = server_.config->current();
   environment_.config = &config;
-  environment_.now_ms = wall_clock_ms();
+  environment_.now_us = wall_clock_us();
+  environment_.now_ms = environment_.now_us / 1000;
   environment_.journaling = server_.journal->active();
   environment_.tracking = server_.tracking.load(std::memory_order_relaxed);
   environment_.replica = server_.state->has(kStateReplica);
@@ -132,7 +139,9 @@ ShardMask Dispatcher::session_mask(const Session& session, const Command* comman
   std::vector<KeyRef> refs;
   for (const QueuedCommand& queued : session.queued) {
     const Args args = const_cast<QueuedCommand&>(queued).args.args();
-    if (queued.command->has(kGrowingGuard) || needs_all_shards(queued.command, args.span())) return kAllShardsMask;
+    const uint32_t call_guard = call_guard_of(server_, queued.command, args.span());
+    if (needs_all_shards(queued.command, call_guard)) return kAllShardsMask;
+    if (queued.command->has(kGrowingGuard) && (call_guard & kGuardDeclared) == 0) return kAllShardsMask;
     refs.clear();
     find_keys(*queued.command, args.span(), &refs);
     for (const KeyRef& key : refs) mask |= shard_bit(hash_bytes(args[key.position]));
@@ -140,30 +149,39 @@ ShardMask Dispatcher::session_mask(const Session& session, const Command* comman
   return mask;
 }
 
-void Dispatcher::prefetch(const CommandBatch& batch, int db) {
-  // Two passes: all bucket lines first, then the entries that the buckets name, so that the misses overlap.
-  constexpr size_t kAhead = 64;
-  std::array<uint64_t, kAhead> hashes;
-  size_t count = 0;
-  for (size_t i = 0; i < std::min(batch.size(), kAhead); ++i) {
-    const Args args = batch[i];
-    if (args.size() < 2) continue;
-    const uint64_t hash = hash_bytes(args[1]);
-    environment_.keyspace->slice(db, hash).table.prefetch_bucket(hash);
-    hashes[count++] = hash;
-  }
-  for (size_t i = 0; i < count; ++i) environment_.keyspace->slice(db, hashes[i]).table.prefetch_item(hashes[i]);
-}
-
 // --- Admission.
 
 void Dispatcher::reject(Caller& caller, const Command* command, std::string_view error) {
   Session& session = caller.session();
-  if (session.has(kSessionMulti)) session.set(kSessionDirtyExec);
-  caller.reply().error(error);
+  if (command != nullptr && command->has(kRunsQueue)) {
+    abort_transaction(caller);
+    caller.reply().error(std::string(kExecAbortBegin) + std::string(error));
+  } else {
+    if (session.has(kSessionMulti)) session.set(kSessionDirtyExec);
+    caller.reply().error(error);
+  }
   statistics_->count_error(caller.reply().last_error_code());
   caller.reply().clear_error();
   if (command != nullptr) statistics_->per_command[server_.commands->index_of(command)].rejected.add();
+}
+
+// EXEC itself was refused: the client is out of its transaction.
+void Dispatcher::abort_transaction(Caller& caller) {
+  end_transaction(caller.session());
+  forget_watched(caller.session(), caller.reactor());
+}
+
+void Dispatcher::forget_watched(Session& session, Reactor& reactor) {
+  if (session.watched.empty()) return;
+  ShardMask mask = 0;
+  for (const WatchedKey& watched : session.watched) mask |= shard_bit(hash_bytes(watched.key));
+  auto keys = std::make_shared<std::vector<WatchedKey>>(std::exchange(session.watched, {}));
+  session.shared->watched_keys.store(0, std::memory_order_relaxed);
+  with_shards(reactor, mask, [this, keys](ShardGuard*) {
+    for (const WatchedKey& watched : *keys) {
+      server_.keyspace->shard_of(hash_bytes(watched.key)).watches.unwatch(watched.db, watched.key);
+    }
+  });
 }
 
 bool Dispatcher::check_call(Caller& caller, const Command* command, const Args& args) {
@@ -258,6 +276,9 @@ Outcome Dispatcher::retry(Caller& caller) {
   if (suspended.long_call != nullptr) return continue_sliced(caller);
   const Args args = suspended.args.args();
   const uint32_t hit = server_.state->get() & forbidding_states(suspended.command->flags);
+  if ((hit & kStateBusyScript) != 0 && !suspended.guard.held()) {
+    return refuse_as_busy(caller, suspended.command, &suspended.guard);
+  }
   std::string error;
   if (hit != 0 && !suspended.guard.held() &&
       examine(server_, caller.session(), *suspended.command, hit, &error) == Admission::kPostpone) {
@@ -285,30 +306,56 @@ Outcome Dispatcher::start(Caller& caller, const Command* command, const Args& ar
     return Outcome::kSuspended;
   }
   hash_keys(command, args, &keys);
-  const LockMode mode = mode_of(command, args.span());
-  const bool all = needs_all_shards(command, args.span());
+  const uint32_t call_guard = call_guard_of(server_, command, args.span());
+  const LockMode mode = mode_of(command, call_guard);
+  const bool all = needs_all_shards(command, call_guard);
   if (all) keys.add_mask(kAllShardsMask);
   if (command->has(kUsesWatched | kRunsQueue)) keys.add_mask(session_mask(caller.session(), command));
-  const bool growing = command->has(kGrowingGuard) || (all && mode == LockMode::kExclusive);
+  const bool may_grow = command->has(kGrowingGuard) && (call_guard & kGuardDeclared) == 0;
+  const bool growing = may_grow || (all && mode == LockMode::kExclusive);
   if (keys.mask() != 0 || growing) {
     if (resumed) guard = std::move(caller.suspended.guard);
-    if (!acquire(caller, keys.mask(), mode, growing, &guard)) {
-      suspend(caller, command, args, resumed);
-      caller.suspended.guard = std::move(guard);
-      return Outcome::kSuspended;
+    switch (acquire(caller, command, keys.mask(), mode, growing, &guard)) {
+      case Acquired::kYes:
+        break;
+      case Acquired::kWaits:
+        suspend(caller, command, args, resumed);
+        caller.suspended.guard = std::move(guard);
+        return Outcome::kSuspended;
+      case Acquired::kRefused:
+        return refuse_as_busy(caller, command, &guard);
     }
+  }
+  note_call(caller.session(), command);
+  if (may_run_in_slices(caller.session(), command)) {
+    return run_sliced(caller, command, args, keys, &guard, may_grow, resumed);
   }
   return run_guarded(caller, command, args, keys, &guard, resumed);
 }
 
-// False: the caller waits in some lock's queue and will be woken; the guard keeps what a growing one has.
-bool Dispatcher::acquire(Caller& caller, ShardMask mask, LockMode mode, bool growing, ShardGuard* guard) {
+// Whether a command that finds these shards taken is told BUSY instead of waiting: a script beyond busy-reply-threshold
+// holds them. 0 asks about the growing right.
+bool Dispatcher::is_busy(const Caller& caller, const Command* command, ShardMask mask) const {
+  if (!server_.scripting->is_busy(mask)) return false;
+  return !command->has(kAllowBusy) && !const_cast<Caller&>(caller).session().has(kSessionMaster);
+}
+
+Outcome Dispatcher::refuse_as_busy(Caller& caller, const Command* command, ShardGuard* guard) {
+  if (std::exchange(caller.suspended.counted_hand_over, false)) server_.guards->take_back();
+  if (guard->held()) guard->release();
+  reject(caller, command, server_.scripting->busy_error());
+  return Outcome::kDone;
+}
+
+// kWaits: the caller waits in some lock's queue and will be woken; the guard keeps what a growing one has.
+Dispatcher::Acquired Dispatcher::acquire(Caller& caller, const Command* command, ShardMask mask, LockMode mode,
+                                         bool growing, ShardGuard* guard) {
   Keyspace* keyspace = server_.keyspace;
   GuardRegistry* registry = server_.guards;
   Caller::Suspended& suspended = caller.suspended;
   if (registry->alone() && !guard->held()) {
     guard->try_take(keyspace, registry, mask, mode);
-    return true;
+    return Acquired::kYes;
   }
   if (!guard->growing() && !growing && suspended.attempts < kAttemptsBeforeGrowing) {
     int missed = -1;
@@ -316,30 +363,37 @@ bool Dispatcher::acquire(Caller& caller, ShardMask mask, LockMode mode, bool gro
       missed = guard->try_take(keyspace, registry, mask, mode);
       if (missed < 0) {
         suspended.attempts = 0;
-        return true;
+        return Acquired::kYes;
       }
       __builtin_ia32_pause();
     }
+    if (is_busy(caller, command, ShardMask{1} << missed)) return Acquired::kRefused;
     ++suspended.attempts;
     statistics_->parked_commands.add();
-    if (keyspace->shard(static_cast<size_t>(missed)).lock.wait(&caller, mode, false)) return false;
-    return acquire(caller, mask, mode, growing, guard);
+    if (keyspace->shard(static_cast<size_t>(missed)).lock.wait(&caller, mode, false)) return Acquired::kWaits;
+    return acquire(caller, command, mask, mode, growing, guard);
   }
   if (!guard->growing()) {
-    if (!registry->try_take_growing(&caller)) return false;
+    if (is_busy(caller, command, 0)) return Acquired::kRefused;
+    if (!registry->try_take_growing(&caller)) return Acquired::kWaits;
     guard->begin_growing(keyspace, registry, mode);
   }
   for (;;) {
     const int missed = guard->try_grow(mask);
     if (missed < 0) break;
-    if (keyspace->shard(static_cast<size_t>(missed)).lock.wait(&caller, mode, true)) {
+    ShardLock& lock = keyspace->shard(static_cast<size_t>(missed)).lock;
+    if (is_busy(caller, command, ShardMask{1} << missed)) {
+      lock.unclaim();
+      return Acquired::kRefused;
+    }
+    if (lock.wait(&caller, mode, true)) {
       if (!std::exchange(suspended.counted_hand_over, true)) registry->hand_over();
-      return false;
+      return Acquired::kWaits;
     }
   }
   if (std::exchange(suspended.counted_hand_over, false)) registry->take_back();
   suspended.attempts = 0;
-  return true;
+  return Acquired::kYes;
 }
 
 void Dispatcher::move_to_slow_lane(Caller& caller, const Command* command, const Args& args, ShardGuard* guard,
@@ -376,8 +430,6 @@ void Dispatcher::run_on_worker(Caller& caller) {
 
 Outcome Dispatcher::run_guarded(Caller& caller, const Command* command, const Args& args, const KeyHashes& keys,
                                 ShardGuard* guard, bool resumed) {
-  note_call(caller.session(), command);
-  if (command->has(kGrowingGuard)) return run_sliced(caller, command, args, keys, guard, resumed);
   Context ctx;
   fill(&ctx, command, args, &caller.session(), &caller.reply());
   ctx.key_hashes_ = keys.span();
@@ -391,80 +443,6 @@ Outcome Dispatcher::run_guarded(Caller& caller, const Command* command, const Ar
   const bool blocked = ctx.block_request_.has_value() && block(caller, &ctx);
   finish(&ctx, guard);
   return blocked ? Outcome::kSuspended : Outcome::kDone;
-}
-
-// --- Commands in slices.
-
-// A command that may turn into a sliced call lives on the heap from its start.
-Outcome Dispatcher::run_sliced(Caller& caller, const Command* command, const Args& args, const KeyHashes& keys,
-                               ShardGuard* guard, bool resumed) {
-  auto call = std::make_unique<LongCall>();
-  call->keys = keys;
-  call->guard = std::move(*guard);
-  call->started_us = monotonic_us();
-  Context& ctx = call->ctx;
-  fill(&ctx, command, args, &caller.session(), &caller.reply());
-  ctx.key_hashes_ = call->keys.span();
-  ctx.guard_ = &call->guard;
-  if (ctx.effects_ != nullptr) ctx.effects_ = &call->effects;
-  feed_monitor(&ctx);
-  const uint64_t begin = cycles_now();
-  command->handler(ctx);
-  SlicedCall::Step step = SlicedCall::Step::kDone;
-  if (ctx.sliced_call_ != nullptr) step = ctx.sliced_call_->step(ctx);
-  call->busy_ns = clock_.nanoseconds(cycles_now() - begin);
-  if (step == SlicedCall::Step::kDone) return finish_sliced(caller, call.get());
-  // Others get their turn now: the guard must be real, the arguments must last.
-  call->guard.promote_to_growing();
-  server_.guards->hand_over();
-  suspend(caller, command, args, resumed);
-  ctx.args_ = caller.suspended.args.args();
-  ctx.key_hashes_ = {};
-  caller.suspended.long_call = std::move(call);
-  if (step == SlicedCall::Step::kSliced) {
-    caller.wake();
-    return Outcome::kSuspended;
-  }
-  return continue_sliced(caller);
-}
-
-// Takes the shards a sliced call waits for, then runs its next step.
-Outcome Dispatcher::continue_sliced(Caller& caller) {
-  LongCall& call = *caller.suspended.long_call;
-  Context& ctx = call.ctx;
-  for (;;) {
-    const int missed = call.guard.try_grow(ctx.wanted_shards_);
-    if (missed < 0) break;
-    if (server_.keyspace->shard(static_cast<size_t>(missed)).lock.wait(&caller, call.guard.mode(), true)) {
-      return Outcome::kSuspended;
-    }
-  }
-  const uint64_t begin = cycles_now();
-  const SlicedCall::Step step = ctx.sliced_call_->step(ctx);
-  call.busy_ns += clock_.nanoseconds(cycles_now() - begin);
-  if (step == SlicedCall::Step::kDone) {
-    server_.guards->take_back();
-    const std::unique_ptr<LongCall> ended = std::move(caller.suspended.long_call);
-    return finish_sliced(caller, ended.get());
-  }
-  caller.wake();  // comes back after a turn of the loop
-  return Outcome::kSuspended;
-}
-
-Outcome Dispatcher::finish_sliced(Caller&, LongCall* call) {
-  Context& ctx = call->ctx;
-  count_call(&ctx, call->busy_ns);
-  settle_effects(&ctx);
-  std::swap(effects_, call->effects);
-  finish(&ctx, &call->guard);
-  return Outcome::kDone;
-}
-
-// Inside EXEC the guard covers everything: all steps at once.
-void Dispatcher::run_to_end(Context* ctx) {
-  if (ctx->sliced_call_ == nullptr) return;
-  while (ctx->sliced_call_->step(*ctx) != SlicedCall::Step::kDone) {
-  }
 }
 
 // --- Running.
@@ -539,19 +517,9 @@ void Dispatcher::finish(Context* ctx, ShardGuard* guard) {
   if (!ctx->expired_seen_.empty()) [[unlikely]] delete_seen_expired(ctx->session_->db, ctx->expired_seen_);
 }
 
-void Dispatcher::run_inner(Context& outer, const Command* command, const Args& args, Reply* reply) {
-  KeyHashes keys;
-  hash_keys(command, args, &keys);
-  Context ctx;
-  fill(&ctx, command, args, outer.session_, reply);
-  ctx.key_hashes_ = keys.span();
-  ctx.guard_ = outer.guard_;
-  ctx.effects_ = outer.effects_muted_ ? nullptr : outer.effects_;
-  ctx.inner_ = true;
-  call(&ctx);
-  outer.dirty_ += ctx.dirty_;
-  outer.effect_replaced_ = true;
-  outer.expired_seen_.insert(outer.expired_seen_.end(), ctx.expired_seen_.begin(), ctx.expired_seen_.end());
+void Dispatcher::count_rejected(const Command* command, std::string_view error_code) {
+  statistics_->count_error(error_code);
+  if (command != nullptr) statistics_->per_command[server_.commands->index_of(command)].rejected.add();
 }
 
 uint64_t Dispatcher::inner_cost(Context& outer, const Command* command, const Args& args) {

@@ -60,6 +60,8 @@ struct LongCall {
   EffectBuffer effects;
   uint64_t busy_ns = 0;
   int64_t started_us = 0;
+  Environment environment;  // from its second slice on: the time stands still in it
+  bool may_grow = false;
 };
 
 // Where a command comes from: a client's connection. All calls on its reactor's thread.
@@ -119,12 +121,17 @@ class Dispatcher final : public CommandRunner {
   Outcome retry(Caller& caller);
 
   void run_inner(Context& outer, const Command* command, const Args& args, Reply* reply) override;
+  std::unique_ptr<InnerCall> start_inner(Context& outer, const Command* command, const Args& args,
+                                         Reply* reply) override;
+  void count_rejected(const Command* command, std::string_view error_code) override;
   uint64_t inner_cost(Context& outer, const Command* command, const Args& args) override;
 
   // Runs `work` on this reactor's thread under exclusive locks of the mask, as soon as they can be had: mostly at once.
   using GuardedWork = std::function<void(ShardGuard* guard)>;
   void with_shards(Reactor& reactor, ShardMask mask, GuardedWork work);
 
+  // Takes the session's watches off their keys, as soon as their shards can be had.
+  void forget_watched(Session& session, Reactor& reactor);
   // A blocked client's time is up, or it was unblocked or left: takes it off its keys.
   void forget_waiter(Reactor& reactor, const std::shared_ptr<Waiter>& waiter);
   // A key of a blocked client became ready, but not all its shards were at hand.
@@ -135,6 +142,12 @@ class Dispatcher final : public CommandRunner {
   void keep_memory_limit(Reactor& reactor);
 
  private:
+  friend class DispatchedInnerCall;
+
+  // Hashes of the first keys of a batch, by the command's place in it; 0 where there is none.
+  static constexpr size_t kPrefetchMax = 64;
+  using BatchHashes = std::array<uint64_t, kPrefetchMax>;
+
   struct Memo {
     char name[16] = {};
     uint8_t size = 0;
@@ -142,6 +155,7 @@ class Dispatcher final : public CommandRunner {
   };
 
   const Command* look_up(const Args& args);
+  void abort_transaction(Caller& caller);
   bool check_call(Caller& caller, const Command* command, const Args& args);
   bool check_user(Caller& caller, const Command* command, const Args& args);
   void reject(Caller& caller, const Command* command, std::string_view error);
@@ -150,13 +164,19 @@ class Dispatcher final : public CommandRunner {
   ShardMask session_mask(const Session& session, const Command* command) const;
 
   Outcome start(Caller& caller, const Command* command, const Args& args, bool resumed);
-  bool acquire(Caller& caller, ShardMask mask, LockMode mode, bool growing, ShardGuard* guard);
+  enum class Acquired : uint8_t { kYes, kWaits, kRefused };
+  Acquired acquire(Caller& caller, const Command* command, ShardMask mask, LockMode mode, bool growing,
+                   ShardGuard* guard);
+  bool is_busy(const Caller& caller, const Command* command, ShardMask mask) const;
+  Outcome refuse_as_busy(Caller& caller, const Command* command, ShardGuard* guard);
   Outcome run_guarded(Caller& caller, const Command* command, const Args& args, const KeyHashes& keys, ShardGuard* guard,
                       bool resumed);
+  static bool may_run_in_slices(const Session& session, const Command* command);
   Outcome run_sliced(Caller& caller, const Command* command, const Args& args, const KeyHashes& keys, ShardGuard* guard,
-                     bool resumed);
+                     bool may_grow, bool resumed);
   Outcome continue_sliced(Caller& caller);
-  Outcome finish_sliced(Caller& caller, LongCall* call);
+  Outcome finish_sliced(LongCall* call);
+  void keep_over_slices(Caller& caller, std::unique_ptr<LongCall> call, bool resumed);
   void run_to_end(Context* ctx);
   void move_to_slow_lane(Caller& caller, const Command* command, const Args& args, ShardGuard* guard, bool resumed);
   void run_on_worker(Caller& caller);
@@ -181,6 +201,7 @@ class Dispatcher final : public CommandRunner {
   void expire_hash(DbSlice& slice, int db, Entry* entry, size_t fields_max);
   void fields_expired(DbSlice& slice, int db, Entry* entry, std::span<const std::string> fields);
   void journal_effects();
+  void prefetch_elements(const CommandBatch& batch, int db, const BatchHashes& hashes);
   bool over_memory_limit();
   void set_out_of_memory(bool refused);
   void continue_eviction(Reactor& reactor);

@@ -91,7 +91,7 @@ void Dispatcher::expire_key(DbSlice& slice, int db, Entry* entry) {
   if ((environment_.config->notify_keyspace_events & kEventExpired) != 0) {
     environment_.observer->keyspace_event(db, kEventExpired, "expired", key);
   }
-  shard.watches.touch(db, key);
+  shard.watches.touch_expired(db, key);
   if (!shard.waiters.empty()) shard.waiters.key_changed(db, key, true);
   if (environment_.tracking) environment_.observer->key_changed(db, key, nullptr);
   dispose_entry(entry, environment_.config->lazyfree_lazy_expire);

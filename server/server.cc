@@ -359,16 +359,7 @@ void Synap::Impl::init_session(Session& session) {
 
 void Synap::Impl::end_session(Session& session, Dispatcher& dispatcher, Reactor& reactor) {
   if (session.has(kSessionMonitor)) monitor->remove(session.id());
-  if (session.watched.empty()) return;
-  ShardMask mask = 0;
-  for (const WatchedKey& watched : session.watched) mask |= shard_bit(hash_bytes(watched.key));
-  auto keys = std::make_shared<std::vector<WatchedKey>>(std::move(session.watched));
-  session.watched.clear();
-  dispatcher.with_shards(reactor, mask, [this, keys](ShardGuard*) {
-    for (const WatchedKey& watched : *keys) {
-      keyspace.shard_of(hash_bytes(watched.key)).watches.unwatch(watched.db, watched.key);
-    }
-  });
+  dispatcher.forget_watched(session, reactor);
 }
 
 // --- What happens to keys.

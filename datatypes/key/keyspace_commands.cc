@@ -92,10 +92,11 @@ void cmd_scan(Context& ctx) {
 
 // --- Flushing.
 
-void touch_watched(Shard& shard, int db, const DbSlice& keys) {
-  shard.watches.for_each(db, [&](std::string_view key, uint64_t& version) {
-    if (keys.find(hash_bytes(key), key) != nullptr) ++version;
-  });
+// What a watched key goes through when all keys go away.
+WatchTable::Fate fate_in_flush(const DbSlice& keys, std::string_view key, int64_t now_ms) {
+  const Entry* entry = keys.find(hash_bytes(key), key);
+  if (entry == nullptr) return WatchTable::Fate::kNone;
+  return entry->expired(now_ms) ? WatchTable::Fate::kExpired : WatchTable::Fate::kChanged;
 }
 
 void wake_waiters(Shard& shard, int db, bool deleted) {
@@ -104,11 +105,11 @@ void wake_waiters(Shard& shard, int db, bool deleted) {
   for (const std::string& key : keys) shard.waiters.key_changed(db, key, deleted);
 }
 
-size_t flush_slice(Shard& shard, int db) {
+size_t flush_slice(Shard& shard, int db, int64_t now_ms) {
   DbSlice& slice = shard.dbs[static_cast<size_t>(db)];
   const size_t keys = slice.table.size();
   if (keys == 0) return 0;
-  touch_watched(shard, db, slice);
+  shard.watches.touch_each(db, [&](std::string_view key) { return fate_in_flush(slice, key, now_ms); });
   auto old = std::make_shared<DbSlice>(std::exchange(slice, DbSlice()));
   wake_waiters(shard, db, true);
   background_free([old] { old->table.for_each([](Entry* entry, bool) { free_entry(entry); }); }, keys);
@@ -132,7 +133,9 @@ void flush(Context& ctx, int first_db, int last_db) {
   if (!parse_flush(ctx, &async)) return;
   size_t removed = 0;
   for (size_t i = 0; i < kShards; ++i) {
-    for (int db = first_db; db <= last_db; ++db) removed += flush_slice(ctx.keyspace().shard(i), db);
+    for (int db = first_db; db <= last_db; ++db) {
+      removed += flush_slice(ctx.keyspace().shard(i), db, ctx.now_ms());
+    }
   }
   if (ctx.environment().tracking) ctx.environment().observer->key_changed(-1, {}, nullptr);
   ctx.changed({}, removed, 0, {});
@@ -157,8 +160,9 @@ void cmd_swapdb(Context& ctx) {
     DbSlice& slice_a = shard.dbs[static_cast<size_t>(a)];
     DbSlice& slice_b = shard.dbs[static_cast<size_t>(b)];
     for (const int db : {a, b}) {
-      touch_watched(shard, db, slice_a);
-      touch_watched(shard, db, slice_b);
+      shard.watches.touch_each(db, [&](std::string_view key) {
+        return std::max(fate_in_flush(slice_a, key, ctx.now_ms()), fate_in_flush(slice_b, key, ctx.now_ms()));
+      });
     }
     std::swap(slice_a, slice_b);
     wake_waiters(shard, a, false);

@@ -255,7 +255,7 @@ void for_each_option(ArgViews args, Visit visit) {
   }
 }
 
-uint32_t sort_guard(ArgViews args) {
+uint32_t sort_guard(Server&, ArgViews args) {
   uint32_t guard = kGuardShared;
   for_each_option(args, [&](std::string_view option, size_t at) {
     if (equals_ignore_case(option, "store")) {

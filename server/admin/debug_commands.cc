@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "scripting/scripting.h"
 #include "server/admin/server_commands.h"
 #include "server/base/crash_report.h"
 #include "server/base/glob.h"
@@ -33,8 +34,10 @@ void debug_sleep(Context& ctx) {
   ctx.reply().ok();
 }
 
+// Shows a key past its expiry as well, as long as it was not deleted.
 void debug_object(Context& ctx) {
-  const Entry* entry = ctx.peek(ctx.arg(2));
+  const uint64_t hash = hash_bytes(ctx.arg(2));
+  const Entry* entry = ctx.keyspace().slice(ctx.db(), hash).find(hash, ctx.arg(2));
   if (entry == nullptr) return ctx.error(kNoSuchKeyError);
   const size_t bytes = type_ops(entry).memory_bytes(entry, 0) + entry->bytes();
   ctx.reply().simple(format_text(
@@ -220,6 +223,13 @@ void debug_segfault(Context&) {
 void debug_assert(Context&) { SYNAP_ASSERT(1 == 2); }
 void debug_panic(Context&) { panic("called by Unit Test", __FILE__, __LINE__); }
 
+void debug_set_disable_deny_scripts(Context& ctx) {
+  int64_t value = 0;
+  if (!ctx.parse(ctx.arg(2), &value)) return;
+  ctx.server().scripting->set_any_command_allowed(value != 0);
+  ctx.reply().ok();
+}
+
 void debug_accept(Context& ctx) { ctx.reply().ok(); }
 
 void debug_help(Context& ctx);
@@ -248,6 +258,8 @@ constexpr DebugCommand kCommands[] = {
     {"digest-value", 1, 1000000, debug_digest_value, "DIGEST-VALUE <key> [<key> ...] - Digests of values."},
     {"mallctl", 1, 2, debug_mallctl, "MALLCTL <key> [<value>] - Get or set an allocator figure."},
     {"mallctl-str", 1, 1, debug_mallctl_str, "MALLCTL-STR <key> - Get an allocator text."},
+    {"set-disable-deny-scripts", 1, 1, debug_set_disable_deny_scripts,
+     "SET-DISABLE-DENY-SCRIPTS <0|1> - Let scripts run commands that are not for scripts."},
     {"segfault", 0, 0, debug_segfault, "SEGFAULT - Crash the server by a bad access."},
     {"assert", 0, 0, debug_assert, "ASSERT - Crash the server by a failed assertion."},
     {"panic", 0, 0, debug_panic, "PANIC - Crash the server."},

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "scripting/scripting.h"
 #include "server/admin/info_commands.h"
 #include "server/admin/memory_overhead.h"
 #include "server/base/clock.h"
@@ -98,6 +99,24 @@ void info_clients(Server& server, InfoWriter& info) {
   info.number("total_blocking_keys_on_nokey", 0);
 }
 
+// Scripts and functions share one Lua state per thread: its bytes stand under vm_eval.
+void add_scripts(const Scripting& scripting, InfoWriter& info) {
+  const size_t vm = scripting.lua_bytes();
+  const auto functions = scripting.registry().current();
+  const size_t function_bytes = functions->memory_bytes();
+  const size_t script_bytes = scripting.cache().memory_bytes();
+  info.number("used_memory_vm_eval", vm);
+  info.bytes("used_memory_lua", vm);
+  info.number("used_memory_scripts_eval", script_bytes);
+  info.number("number_of_cached_scripts", scripting.cache().count());
+  info.number("number_of_functions", functions->functions.size());
+  info.number("number_of_libraries", functions->libraries.size());
+  info.number("used_memory_vm_functions", 0);
+  info.bytes("used_memory_vm_total", vm);
+  info.number("used_memory_functions", function_bytes);
+  info.bytes("used_memory_scripts", script_bytes + function_bytes);
+}
+
 void info_memory(Server& server, InfoWriter& info) {
   const Config& config = server.config->current();
   const AllocatorFigures figures = allocator_figures();
@@ -118,15 +137,7 @@ void info_memory(Server& server, InfoWriter& info) {
   info.number("allocator_resident", figures.resident);
   info.number("allocator_muzzy", 0);
   info.bytes("total_system_memory", total_system_memory_bytes());
-  info.bytes("used_memory_lua", 0);
-  info.bytes("used_memory_vm_total", 0);
-  info.number("used_memory_vm_eval", 0);
-  info.number("used_memory_vm_functions", 0);
-  info.number("number_of_cached_scripts", 0);
-  info.number("number_of_functions", 0);
-  info.number("number_of_libraries", 0);
-  info.bytes("used_memory_scripts", 0);
-  info.number("used_memory_scripts_eval", 0);
+  add_scripts(*server.scripting, info);
   info.bytes("maxmemory", static_cast<uint64_t>(config.maxmemory));
   info.text("maxmemory_policy", policy_name(config.maxmemory_policy));
   info.fixed("allocator_frag_ratio", ratio(figures.active, figures.allocated));
@@ -173,7 +184,7 @@ void info_stats(Server& server, InfoWriter& info) {
   info.number("expire_cycle_cpu_milliseconds", 0);
   info.number("evicted_keys", server.sum_keyspace(&KeyspaceStats::evicted));
   info.number("evicted_clients", statistics.sum(&ThreadStatistics::evicted_clients));
-  info.number("evicted_scripts", 0);
+  info.number("evicted_scripts", server.scripting->cache().evicted());
   const int64_t over_since_us = server.over_limit_since_us.load(std::memory_order_relaxed);
   const int64_t over_now_us = over_since_us == 0 ? 0 : monotonic_us() - over_since_us;
   info.number("total_eviction_exceeded_time", (server.over_limit_us.load(std::memory_order_relaxed) + over_now_us) / 1000);

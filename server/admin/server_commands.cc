@@ -18,7 +18,8 @@ namespace synap {
 namespace {
 
 void cmd_time(Context& ctx) {
-  const int64_t now_us = wall_clock_us();
+  // Inside a script or a transaction the time stands still.
+  const int64_t now_us = ctx.is_inner() ? ctx.environment().now_us : wall_clock_us();
   ctx.reply().array(2);
   ctx.reply().bulk(to_text(now_us / 1000000));
   ctx.reply().bulk(to_text(now_us % 1000000));

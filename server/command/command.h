@@ -12,6 +12,7 @@
 namespace synap {
 
 class Context;
+struct Server;  // server/command/server_api.h
 using ArgViews = std::span<const std::string_view>;
 
 // Does all of a command: parse, look up, change, reply (exactly one reply, unless it blocks or pushes).
@@ -22,13 +23,14 @@ using SecretFunction = bool (*)(ArgViews args, size_t index);
 using CostFunction = uint64_t (*)(Context& ctx);
 inline constexpr uint64_t kSlowLaneCost = 4000;
 
-// How the guard of one call differs from what the row's flags say (SORT).
+// How the guard of one call differs from what the row's flags say (SORT, scripts).
 enum CallGuard : uint32_t {
   kGuardAllShards = 1U << 0,  // touches keys that the call does not name
   kGuardShared = 1U << 1,     // only reads, though the row says kWrite
+  kGuardDeclared = 1U << 2,   // keeps to the keys it names, though the row says kGrowingGuard: it runs in parallel
 };
 // A set of CallGuard bits.
-using GuardFunction = uint32_t (*)(ArgViews args);
+using GuardFunction = uint32_t (*)(Server& server, ArgViews args);
 
 // Facts about a command. The first group is what COMMAND prints; the second steers dispatch.
 enum CommandFlag : uint64_t {

@@ -325,20 +325,27 @@ void Context::check_covered(uint64_t hash, bool writing) const {
   SYNAP_DCHECK(guard_ != nullptr && guard_->covers(shard_bit(hash), writing));
 }
 
+ShardMask Context::guarded_shards() const {
+  return guard_ == nullptr ? 0 : guard_->mask();
+}
+
 bool Context::covers(std::string_view key, bool writing) const {
   return guard_ != nullptr && guard_->covers(shard_bit(hash_of(key)), writing);
 }
 
 bool Context::extend_guard(const Command& inner, const Args& args) {
   ShardMask mask = 0;
-  if (inner.has(kAllShards | kSelfGuarded | kGrowingGuard)) {
+  const bool all_in_this_call = inner.guard != nullptr && (inner.guard(server(), args.span()) & kGuardAllShards) != 0;
+  if (inner.has(kAllShards | kSelfGuarded | kGrowingGuard) || all_in_this_call) {
     mask = kAllShardsMask;
   } else {
     std::vector<KeyRef> keys;
     find_keys(inner, args.span(), &keys);
     for (const KeyRef& key : keys) mask |= shard_bit(hash_bytes(args[key.position]));
   }
-  if (guard_->covers(mask, false) || guard_->try_extend(mask)) return true;
+  if (guard_->covers(mask, false)) return true;
+  if (guard_is_fixed_) return false;
+  if (guard_->try_extend(mask)) return true;
   wanted_shards_ = mask;
   return false;
 }
@@ -449,13 +456,13 @@ void Context::delete_expired(Entry* entry, uint64_t hash) {
     effects_->append(db(), deletion);
   }
   notify(kEventExpired, "expired", entry->key());
-  announce(entry->key(), hash, true);
+  announce(entry->key(), hash, true, true);
   dispose_entry(entry, config().lazyfree_lazy_expire);
 }
 
-void Context::announce(std::string_view key, uint64_t hash, bool deleted) {
+void Context::announce(std::string_view key, uint64_t hash, bool deleted, bool expired) {
   Shard& shard = environment_->keyspace->shard_of(hash);
-  shard.watches.touch(db(), key);
+  expired ? shard.watches.touch_expired(db(), key) : shard.watches.touch(db(), key);
   if (!shard.waiters.empty()) shard.waiters.key_changed(db(), key, deleted);
   if (environment_->tracking) environment_->observer->key_changed(db(), key, session_);
 }

@@ -113,6 +113,7 @@ struct Environment {
   KeyspaceStats* stats = nullptr;
   const Config* config = nullptr;
   int64_t now_ms = 0;
+  int64_t now_us = 0;  // the same, finer
   CommandRunner* runner = nullptr;  // of this thread
   HotValues* hot_values = nullptr;
   AccessClock access_clock;
@@ -448,8 +449,12 @@ class Context {
   // Makes the guard cover the keys of a command to be run inside this one. False: some shard is busy; return kNeedShards
   // from the step, and at the next step the keys are covered. Only a row with kGrowingGuard may ask for more than it has.
   bool extend_guard(const Command& command, const Args& args);
+  // The guard was taken for the declared keys only and cannot be extended (kGuardDeclared).
+  bool guard_is_fixed() const { return guard_is_fixed_; }
   // Inside EXEC or a script.
   bool is_inner() const { return inner_; }
+  // The shards its guard covers.
+  ShardMask guarded_shards() const;
   // Whether the guard covers a key: only scripts and the like may ask.
   bool covers(std::string_view key, bool writing) const;
   uint64_t dirty_count() const { return dirty_; }
@@ -461,6 +466,7 @@ class Context {
   friend class EditBase;
   friend class StringEdit;
   friend class Dispatcher;
+  friend class DispatchedInnerCall;
 
   bool store_word(std::string_view key, ValueType type, uint64_t word, uint32_t event_class, std::string_view event);
   void overwrite(DbSlice& keys, EntryTable::Slot* slot, const Entry::Parts& parts);
@@ -469,7 +475,7 @@ class Context {
   void delete_expired(Entry* entry, uint64_t hash);
   void touch(const Entry* entry);
   // Watchers, waiters and tracking learn that the key changed or went away.
-  void announce(std::string_view key, uint64_t hash, bool deleted);
+  void announce(std::string_view key, uint64_t hash, bool deleted, bool expired = false);
   DbSlice& slice(uint64_t hash) { return environment_->keyspace->slice(db(), hash); }
   void check_covered(uint64_t hash, bool writing) const;
 
@@ -491,6 +497,7 @@ class Context {
   bool serving_ = false;
   bool may_block_ = false;
   bool inner_ = false;  // inside EXEC or a script
+  bool guard_is_fixed_ = false;
   std::optional<BlockRequest> block_request_;
   std::vector<std::pair<size_t, std::string>> pinned_arguments_;
   std::unique_ptr<SlicedCall> sliced_call_;

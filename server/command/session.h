@@ -94,7 +94,7 @@ struct WatchedKey {
   int db;
   std::string key;
   uint64_t version;
-  bool expired;  // it was already past its expiry when watched
+  bool gone;  // it was absent or past its expiry when watched
 };
 
 struct Session {

@@ -27,6 +27,20 @@ void GuardRegistry::release_growing() {
   if (waiter != nullptr) waiter->wake();
 }
 
+void GuardRegistry::wake_waiters() {
+  LockWaiter* waiter;
+  {
+    LockGuard guard(mutex_);
+    waiter = first_waiting_;
+    first_waiting_ = last_waiting_ = nullptr;
+  }
+  while (waiter != nullptr) {
+    LockWaiter* next = waiter->next;
+    waiter->wake();
+    waiter = next;
+  }
+}
+
 int ShardGuard::try_take(Keyspace* keyspace, GuardRegistry* registry, ShardMask mask, LockMode mode) {
   SYNAP_DCHECK(!held());
   keyspace_ = keyspace;

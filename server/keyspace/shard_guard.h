@@ -32,6 +32,8 @@ class GuardRegistry {
   // The growing right. False: somebody has it; the waiter is queued and will be woken.
   bool try_take_growing(LockWaiter* waiter);
   void release_growing();
+  // Wakes all who wait for the growing right, to look again whether they still want to.
+  void wake_waiters();
 
  private:
   const bool single_reactor_;

@@ -33,7 +33,15 @@ class ShardLock {
 
   // The growing guard's claim: while it is set nobody else may enter, so the holders drain and the claimant gets in.
   void claim() { word_.fetch_or(kClaimed, std::memory_order_relaxed); }
+  // The claimant gives up; whoever waited because of the claim tries again.
+  void unclaim() {
+    word_.fetch_and(~kClaimed, std::memory_order_relaxed);
+    wake_waiters();
+  }
   bool try_lock_claimed(LockMode mode);
+
+  // Wakes all who wait, to look again whether they still want to.
+  void wake_waiters();
 
   bool held() const { return (word_.load(std::memory_order_relaxed) & (kWriter | kReaders)) != 0; }
 
@@ -67,8 +75,6 @@ class ShardLock {
     const uint32_t before = word_.fetch_and(~kWriter, std::memory_order_release);
     if ((before & kWaiting) != 0) wake_waiters();
   }
-  void wake_waiters();
-
   std::atomic<uint32_t> word_{0};
   Mutex mutex_{LockRank::kBlocking};
   LockWaiter* first_ GUARDED_BY(mutex_) = nullptr;

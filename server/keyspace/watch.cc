@@ -22,9 +22,9 @@ uint64_t WatchTable::version(int db, std::string_view key) const {
   return it->second.version;
 }
 
-void WatchTable::raise(int db, std::string_view key) {
+void WatchTable::raise(int db, std::string_view key, uint64_t step) {
   const auto it = keys_.find(Key{db, std::string(key)});
-  if (it != keys_.end()) ++it->second.version;
+  if (it != keys_.end()) it->second.version += step;
 }
 
 }  // namespace synap
