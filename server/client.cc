@@ -44,8 +44,17 @@ std::span<char> Client::read_target() {
   return target;
 }
 
-void Client::on_data(std::span<char> bytes) {
+void Client::turn_away(std::string_view error) {
   if (closing_) return;
+  reply_.error(error);
+  reply_.clear_error();
+  session_.set(kSessionCloseAfterReply);
+  dirty_output_ = true;
+  flush();
+}
+
+void Client::on_data(std::span<char> bytes) {
+  if (closing_ || session_.has(kSessionCloseAfterReply)) return;
   // libuv reads inside its poll, before the check phase: the loop may have slept since the last reading of the clock.
   host_->dispatcher->begin_turn();
   session_.shared->last_interaction_ms.store(host_->dispatcher->environment().now_ms, std::memory_order_relaxed);

@@ -45,6 +45,8 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
 
   // False: the socket could not be taken over; the client is released by the host's callback all the same.
   bool open(int fd, bool is_unix, TlsStart tls);
+  // Sends an error (over TLS once that is there) and closes; what the client sends meanwhile is not looked at.
+  void turn_away(std::string_view error);
   uint64_t id() const { return session_.id(); }
 
   // Once a second or so: idle time-outs, output limits that last, what other threads see.

@@ -80,6 +80,7 @@ struct Synap::Impl final : KeyspaceObserver {
   int run();
   void deal(int fd, SocketKind kind);
   std::string_view refuse(int fd, SocketKind kind) const;
+  bool is_protected_from(int fd) const;
   void adopt(Lane& lane, int fd, SocketKind kind);
   void set_up_lane(Lane& lane);
   void after_poll(Lane& lane);
@@ -298,9 +299,13 @@ std::string_view Synap::Impl::refuse(int fd, SocketKind kind) const {
   const Config& current = config.current();
   if (clients->count() >= static_cast<size_t>(current.maxclients)) return kMaxClientsError;
   if (kind == SocketKind::kTls && tls_load.full()) return "ERR too many TLS handshakes under way";
-  const bool guarded = current.protected_mode && kind != SocketKind::kUnix && !is_loopback_peer(fd);
-  if (guarded && acl.default_user()->rules.no_password) return kProtectedModeError;
-  return {};
+  // A TLS client can be told only after its handshake.
+  return kind == SocketKind::kTcp && is_protected_from(fd) ? kProtectedModeError : std::string_view();
+}
+
+// Whether protected mode keeps out who is at the other end.
+bool Synap::Impl::is_protected_from(int fd) const {
+  return config.current().protected_mode && !is_loopback_peer(fd) && acl.default_user()->rules.no_password;
 }
 
 void Synap::Impl::adopt(Lane& lane, int fd, SocketKind kind) {
@@ -310,7 +315,8 @@ void Synap::Impl::adopt(Lane& lane, int fd, SocketKind kind) {
   auto client = std::make_unique<Client>(lane.host.get(), id);
   Client& opened = *client;
   lane.clients.emplace(id, std::move(client));
-  opened.open(fd, kind == SocketKind::kUnix, std::move(tls));
+  const bool unwelcome = kind == SocketKind::kTls && is_protected_from(fd);
+  if (opened.open(fd, kind == SocketKind::kUnix, std::move(tls)) && unwelcome) opened.turn_away(kProtectedModeError);
 }
 
 // --- Users.

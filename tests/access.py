@@ -26,8 +26,8 @@ REACTORS = ("--io-threads", "2")
 class TlsConnection(Connection):
     """The same client, over TLS."""
 
-    def __init__(self, port, folder, identity="client", timeout=30, **settings):
-        super().__init__(port, timeout=timeout)
+    def __init__(self, port, folder, identity="client", timeout=30, host="127.0.0.1", **settings):
+        super().__init__(port, timeout=timeout, host=host)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.load_verify_locations(os.path.join(folder, "ca.crt"))
@@ -261,7 +261,7 @@ class Tests:
         probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         probe.connect(("192.0.2.1", 9))  # sends nothing; names the address that leads outside
         outside = probe.getsockname()[0]
-        server = self.server("--bind", "*", "--protected-mode", "yes")
+        server = self.tls_server("--bind", "*", "--protected-mode", "yes")
         admin = server.connect()
         stranger = Connection(server.port, host=outside)
         try:
@@ -271,6 +271,12 @@ class Tests:
         self.check("a stranger is told why", told[0] == b"-" and told[1].startswith(b"DENIED Redis is running in protected mode"), told)
         self.ends("and sent away", stranger.more)
         self.check("counted", b"rejected_connections:1\r" in admin.call("INFO", "stats"))
+        secured = TlsConnection(server.tls_port, self.folder, host=outside)
+        secured.send("SET", "k", "v")
+        told = secured.read()
+        self.check("a stranger with TLS, too", told[0] == b"-" and told[1].startswith(b"DENIED Redis"), told)
+        self.ends("and sent away", secured.more)
+        self.check("nothing of his was done", admin.call("EXISTS", "k") == 0)
         admin.call("CONFIG", "SET", "requirepass", "secret")
         known = Connection(server.port, host=outside)
         self.refused("with a password set he may knock", known, "PING", text="NOAUTH")

@@ -208,7 +208,8 @@ void Connection::handshake_step() {
   send_tls_output();
   if (closing_ || !tls_->established()) return;
   handshakes_->end(this);
-  if (!tls_->drained()) read_plaintext();
+  if (!plain_.empty() && !writing_) flush_waiting();
+  if (!closing_ && !tls_->drained()) read_plaintext();
 }
 
 void Connection::read_plaintext() {
