@@ -47,16 +47,16 @@ bool needs_all_shards(const Command* command, uint32_t call_guard) {
 }
 
 std::string unknown_command_error(const Args& args) {
-  std::string error = "ERR unknown command '" + std::string(args[0].substr(0, kQuotedBytesMax)) + "', with args beginning with: ";
+  std::string error = "ERR unknown command '" + std::string(printed(args[0], kQuotedBytesMax)) + "', with args beginning with: ";
   std::string quoted;
   for (size_t i = 1; i < args.size() && quoted.size() < kQuotedBytesMax; ++i) {
-    quoted += "'" + std::string(args[i].substr(0, kQuotedBytesMax - quoted.size())) + "' ";
+    quoted += "'" + std::string(printed(args[i], kQuotedBytesMax - quoted.size())) + "' ";
   }
   return error + quoted;
 }
 
 std::string unknown_subcommand_error(const Args& args) {
-  return "ERR unknown subcommand '" + std::string(args[1].substr(0, kQuotedBytesMax)) + "'. Try " +
+  return "ERR unknown subcommand '" + std::string(printed(args[1], kQuotedBytesMax)) + "'. Try " +
          to_upper(args[0]) + " HELP.";
 }
 

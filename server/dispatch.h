@@ -30,7 +30,7 @@ class Dispatcher;
 class KeyHashes {
  public:
   void add(std::string_view key, uint64_t hash) {
-    const KeyHash entry{key.data(), hash};
+    const KeyHash entry{key.empty() ? nullptr : key.data(), hash};  // an empty one may begin where the next does
     if (count_ < kInline) {
       inline_[count_] = entry;
     } else {

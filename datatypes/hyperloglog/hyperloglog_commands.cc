@@ -155,7 +155,7 @@ void cmd_pfdebug(Context& ctx) {
   if (equals_ignore_case(what, "getreg")) return debug_getreg(ctx, string);
   if (equals_ignore_case(what, "todense")) return debug_todense(ctx, string);
   if (equals_ignore_case(what, "encoding")) return ctx.reply().simple(sparse ? "sparse" : "dense");
-  if (!equals_ignore_case(what, "decode")) return ctx.reply().error({"ERR Unknown PFDEBUG subcommand '", what, "'"});
+  if (!equals_ignore_case(what, "decode")) return ctx.reply().error({"ERR Unknown PFDEBUG subcommand '", printed(what, what.size()), "'"});
   if (!sparse) return ctx.error(kNotSparseError);
   ctx.reply().bulk(hll_decode_sparse(string.view()));
 }

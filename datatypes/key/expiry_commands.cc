@@ -80,7 +80,7 @@ void reply_expiry(Context& ctx, bool in_seconds, bool absolute) {
   if (entry == nullptr) return ctx.reply().integer(-2);
   if (!entry->has_expiry()) return ctx.reply().integer(-1);
   const int64_t ms = absolute ? entry->expiry_ms() : std::max<int64_t>(entry->expiry_ms() - ctx.now_ms(), 0);
-  ctx.reply().integer(in_seconds ? (ms + (absolute ? 0 : 500)) / 1000 : ms);
+  ctx.reply().integer(in_seconds ? (ms + 500) / 1000 : ms);
 }
 void cmd_ttl(Context& ctx) { reply_expiry(ctx, true, false); }
 void cmd_pttl(Context& ctx) { reply_expiry(ctx, false, false); }

@@ -1,7 +1,7 @@
 // Commands on one or some keys, whatever their type.
 #include "datatypes/key/key_commands.h"
 
-#include <cstring>
+#include <climits>
 
 #include "server/base/number.h"
 #include "server/base/text.h"
@@ -83,6 +83,10 @@ void notify_in(Context& ctx, int db, std::string_view event, std::string_view ke
 bool parse_db(Context& ctx, std::string_view text, int* db) {
   int64_t value;
   if (!ctx.parse(text, &value)) return false;
+  if (value < INT_MIN || value > INT_MAX) {
+    ctx.error("ERR value is out of range, value must between -2147483648 and 2147483647");
+    return false;
+  }
   if (value < 0 || value >= ctx.keyspace().databases()) {
     ctx.error(kDbOutOfRangeError);
     return false;

@@ -1,6 +1,7 @@
 // Commands on whole databases. Those that only read take all shards shared; KEYS of a big database runs on a worker and
 // holds one shard at a time. A flush swaps the tables out and frees them in the background.
 #include <algorithm>
+#include <climits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -148,8 +149,8 @@ void cmd_flushall(Context& ctx) { flush(ctx, 0, ctx.keyspace().databases() - 1);
 void cmd_swapdb(Context& ctx) {
   int64_t first;
   int64_t second;
-  if (!ctx.parse(ctx.arg(1), &first, "ERR invalid first DB index")) return;
-  if (!ctx.parse(ctx.arg(2), &second, "ERR invalid second DB index")) return;
+  if (!ctx.parse_range(ctx.arg(1), INT_MIN, INT_MAX, &first, "ERR invalid first DB index")) return;
+  if (!ctx.parse_range(ctx.arg(2), INT_MIN, INT_MAX, &second, "ERR invalid second DB index")) return;
   const int databases = ctx.keyspace().databases();
   if (first < 0 || first >= databases || second < 0 || second >= databases) return ctx.error(kDbOutOfRangeError);
   if (first == second) return ctx.reply().ok();

@@ -49,6 +49,7 @@ struct SetOptions {
 struct ExpiryWord {
   ExpiryUnit unit;
   bool absolute;
+  bool operator==(const ExpiryWord&) const = default;
 };
 std::optional<ExpiryWord> expiry_word(std::string_view word) {
   if (equals_ignore_case(word, "ex")) return ExpiryWord{ExpiryUnit::kSeconds, false};
@@ -58,34 +59,53 @@ std::optional<ExpiryWord> expiry_word(std::string_view word) {
   return std::nullopt;
 }
 
+// An expiry as given: the same word may be repeated, then the last counts; different ones exclude each other.
+struct GivenExpiry {
+  std::optional<ExpiryWord> word;
+  std::string_view text;
+
+  // Takes the word at *i and its argument; false: it is no such word, or has no place here.
+  bool take(Context& ctx, size_t* i) {
+    const auto found = expiry_word(ctx.arg(*i));
+    if (!found || *i + 1 >= ctx.argc() || (word && *word != *found)) return false;
+    word = found;
+    text = ctx.arg(++*i);
+    return true;
+  }
+  // False: the error was replied.
+  bool parse(Context& ctx, int64_t* expiry_ms) const {
+    return !word || parse_expiry(ctx, text, word->unit, word->absolute, false, expiry_ms);
+  }
+};
+
+// A condition may be repeated, too, but they exclude each other.
+bool take_condition(Context& ctx, size_t* i, SetOptions* options) {
+  const std::string_view word = ctx.arg(*i);
+  if (equals_ignore_case(word, "nx") && !options->if_present && !options->if_equal) {
+    options->if_absent = true;
+  } else if (equals_ignore_case(word, "xx") && !options->if_absent && !options->if_equal) {
+    options->if_present = true;
+  } else if (equals_ignore_case(word, "ifeq") && !options->if_absent && !options->if_present && *i + 1 < ctx.argc()) {
+    options->if_equal = ctx.arg(++*i);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 bool parse_set_options(Context& ctx, SetOptions* options) {
-  bool expiry_given = false;
-  std::string_view expiry_text;
-  ExpiryWord expiry{};
+  GivenExpiry expiry;
   for (size_t i = 3; i < ctx.argc(); ++i) {
-    const std::string_view word = ctx.arg(i);
-    const bool more = i + 1 < ctx.argc();
-    const bool conditional = options->if_absent || options->if_present || options->if_equal.has_value();
-    if (equals_ignore_case(word, "nx") && !conditional) {
-      options->if_absent = true;
-    } else if (equals_ignore_case(word, "xx") && !conditional) {
-      options->if_present = true;
-    } else if (equals_ignore_case(word, "ifeq") && !conditional && more) {
-      options->if_equal = ctx.arg(++i);
-    } else if (equals_ignore_case(word, "get")) {
+    if (equals_ignore_case(ctx.arg(i), "get")) {
       options->get = true;
-    } else if (equals_ignore_case(word, "keepttl") && !expiry_given) {
+    } else if (equals_ignore_case(ctx.arg(i), "keepttl") && !expiry.word) {
       options->keep_expiry = true;
-    } else if (const auto found = expiry_word(word); found && more && !expiry_given && !options->keep_expiry) {
-      expiry_given = true;
-      expiry = *found;
-      expiry_text = ctx.arg(++i);
-    } else {
+    } else if (!take_condition(ctx, &i, options) && (options->keep_expiry || !expiry.take(ctx, &i))) {
       ctx.syntax_error();
       return false;
     }
   }
-  return !expiry_given || parse_expiry(ctx, expiry_text, expiry.unit, expiry.absolute, false, &options->expiry_ms);
+  return expiry.parse(ctx, &options->expiry_ms);
 }
 
 // The effect of a SET with a relative time or options that only concern the reply.
@@ -185,24 +205,25 @@ void cmd_getdel(Context& ctx) {
 void cmd_getex(Context& ctx) {
   bool persist = false;
   int64_t expiry_ms = kNoExpiry;
-  std::optional<ExpiryWord> expiry;
-  if (ctx.argc() == 3 && equals_ignore_case(ctx.arg(2), "persist")) {
-    persist = true;
-  } else if (ctx.argc() == 4 && (expiry = expiry_word(ctx.arg(2)))) {
-  } else if (ctx.argc() != 2) {
-    return ctx.syntax_error();
+  GivenExpiry expiry;
+  for (size_t i = 2; i < ctx.argc(); ++i) {
+    if (equals_ignore_case(ctx.arg(i), "persist") && !expiry.word) {
+      persist = true;
+    } else if (persist || !expiry.take(ctx, &i)) {
+      return ctx.syntax_error();
+    }
   }
   StringRef value;
   if (!ctx.read_string(ctx.arg(1), &value)) return;
   if (!value.exists()) return ctx.reply().null();
-  if (expiry && !parse_expiry(ctx, ctx.arg(3), expiry->unit, expiry->absolute, false, &expiry_ms)) return;
+  if (!expiry.parse(ctx, &expiry_ms)) return;
   reply_string(ctx, value);
   const std::string_view key = ctx.arg(1);
-  if (expiry && expiry_ms <= ctx.now_ms()) {
+  if (expiry.word && expiry_ms <= ctx.now_ms()) {
     ctx.remove(key);
     ctx.changed(key, 1, kEventGeneric, "del");
     ctx.effect({"DEL", key});
-  } else if (expiry) {
+  } else if (expiry.word) {
     ctx.set_expiry(key, expiry_ms);
     ctx.changed(key, 1, kEventGeneric, "expire");
     if (ctx.journaling()) ctx.effect({"PEXPIREAT", key, to_text(expiry_ms)});

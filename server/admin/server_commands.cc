@@ -80,7 +80,9 @@ void cmd_lolwut(Context& ctx) {
     if (!ctx.parse(ctx.arg(2), &version)) return;
     first = 3;
   }
-  if (ctx.argc() > first && !ctx.parse_range(ctx.arg(first), 1, 160, &columns)) return;
+  // As in Redis, other arguments are the picture's own matter: what makes no sense to it is passed over.
+  int64_t wanted;
+  if (ctx.argc() > first && parse_int64(ctx.arg(first), &wanted) && wanted >= 1 && wanted <= 160) columns = wanted;
   std::string art;
   for (int row = 0; row < 8; ++row) {
     for (int64_t column = 0; column < columns; ++column) {

@@ -13,7 +13,9 @@ constexpr int64_t kDefaultCount = 10;
 
 void cmd_slowlog_get(Context& ctx) {
   int64_t count = kDefaultCount;
-  if (ctx.argc() > 3) return ctx.arity_error();
+  if (ctx.argc() > 3) {
+    return ctx.reply().error({"ERR unknown subcommand or wrong number of arguments for '", ctx.arg(1), "'. Try SLOWLOG HELP."});
+  }
   if (ctx.argc() == 3) {
     if (!ctx.parse_range(ctx.arg(2), -1, INT64_MAX, &count, "ERR count should be greater than or equal to -1")) return;
   }

@@ -24,6 +24,12 @@ inline bool equals_ignore_case(std::string_view a, std::string_view b) {
   return true;
 }
 
+// What printf shows of bytes: up to the first NUL, and no more than `max`. Redis's errors quote arguments so.
+inline std::string_view printed(std::string_view text, size_t max) {
+  text = text.substr(0, max);
+  return text.substr(0, text.find('\0'));
+}
+
 std::string format_text(const char* format, ...) __attribute__((format(printf, 1, 2)));
 
 }  // namespace synap

@@ -308,6 +308,7 @@ bool Context::parse_timeout_ms(std::string_view text_argument, int64_t* timeout_
 // --- Context: reading.
 
 uint64_t Context::hash_of(std::string_view key) const {
+  if (key.empty()) return hash_bytes(key);
   // Handlers mostly meet their keys in the order of the declaration.
   const size_t count = key_hashes_.size();
   for (size_t i = 0; i < std::min<size_t>(count, 4); ++i) {

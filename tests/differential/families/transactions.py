@@ -14,10 +14,10 @@ exact  DEL {key}
 exact  RPUSH {key} {member}
 exact  LRANGE {key} 0 -1
 exact  {cmd}
-exact  MULTI
 exact  EXEC
 exact  DISCARD
-exact  WATCH <{key}>+
+exact  DISCARD ; exact WATCH <{key}>+
+exact  DISCARD ; exact MULTI
 exact  UNWATCH
 exact  DISCARD ; exact WATCH {key@k} ; exact 2>(SET {key} 1|DEL {key}|GET {key@k}|INCR {key@k}|EXPIRE {key@k} 1000) ; exact MULTI ; exact SET {key} 2 ; exact GET {key@k} ; exact EXEC
 exact  DISCARD ; exact WATCH {key@k} ; exact (SET {key@k} 1|FLUSHDB|SWAPDB 0 1|GET {key}) ; exact MULTI ; exact GET {key} ; exact EXEC
