@@ -107,6 +107,8 @@ class Hash {
   bool has_expiries() const { return next_expiry_ms() != kNoFieldExpiry; }
   // Earliest expiry of a field, or kNoFieldExpiry. O(1).
   int64_t next_expiry_ms() const;
+  // For batched lookups: null while the hash is a listpack.
+  const Table<HashItemTraits>* table_or_null() const { return is_table() ? &big().items : nullptr; }
   // Removes up to `max_fields` due fields, earliest first, each after visit(field). Returns how many.
   template <class Visit>
   size_t expire_due(int64_t now_ms, size_t max_fields, Visit visit);

@@ -135,6 +135,24 @@ int64_t next_field_expiry_ms(const Entry* entry) {
   return entry->type() == ValueType::kHash ? entry->object<Hash>()->next_expiry_ms() : 0;
 }
 
+bool prefetch_element(const Entry* container, uint64_t hash, bool item) {
+  const auto fetch = [hash, item](const auto* table) {
+    if (table == nullptr) return false;
+    item ? table->prefetch_item(hash) : table->prefetch_bucket(hash);
+    return true;
+  };
+  switch (container->type()) {
+    case ValueType::kSet:
+      return fetch(container->object<Set>()->table_or_null());
+    case ValueType::kZset:
+      return fetch(container->object<Zset>()->members_or_null());
+    case ValueType::kHash:
+      return fetch(container->object<Hash>()->table_or_null());
+    default:
+      return false;
+  }
+}
+
 size_t string_length(const Entry* entry) {
   switch (entry->storage()) {
     case Storage::kInt: {

@@ -36,6 +36,10 @@ inline constexpr size_t kFreeInlineMax = 64;
 // When the first of a hash's fields expires; 0 for a hash without field TTLs and for every other type.
 int64_t next_field_expiry_ms(const Entry* entry);
 
+// For batches: fetches what a lookup of the element with this hash will read first, its table line or the element itself.
+// False for a container without a table. The entry must not change meanwhile.
+bool prefetch_element(const Entry* container, uint64_t hash, bool item);
+
 // The length of a string's bytes, without unpacking them.
 size_t string_length(const Entry* entry);
 
