@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "scripting/scripting.h"
+#include "persistence/persistence.h"
 #include "server/admin/info_commands.h"
 #include "server/admin/memory_overhead.h"
 #include "server/base/clock.h"
@@ -30,6 +31,15 @@ std::string seconds(const timeval& time) {
 
 double ratio(size_t a, size_t b) { return b == 0 ? 0 : static_cast<double>(a) / static_cast<double>(b); }
 
+// Each kind of socket has its number, whether it is in use or not.
+void info_listeners(const Config& config, InfoWriter& info) {
+  std::string addresses;
+  for (const std::string& bind : config.bind) addresses += ",bind=" + bind;
+  if (config.port != 0) info.text("listener0", "name=tcp" + addresses + ",port=" + std::to_string(config.port));
+  if (!config.unixsocket.empty()) info.text("listener1", "name=unix,bind=" + config.unixsocket);
+  if (config.tls_port != 0) info.text("listener2", "name=tls" + addresses + ",port=" + std::to_string(config.tls_port));
+}
+
 }  // namespace
 
 void info_server(Server& server, InfoWriter& info) {
@@ -53,7 +63,7 @@ void info_server(Server& server, InfoWriter& info) {
   info.number("process_id", static_cast<int64_t>(getpid()));
   info.text("process_supervised", "no");
   info.text("run_id", server.run_id);
-  info.number("tcp_port", config.port);
+  info.number("tcp_port", config.port != 0 ? config.port : config.tls_port);
   info.number("server_time_usec", now_us);
   info.number("uptime_in_seconds", uptime_s);
   info.number("uptime_in_days", uptime_s / 86400);
@@ -64,11 +74,7 @@ void info_server(Server& server, InfoWriter& info) {
   info.text("config_file", server.config_file);
   info.flag("io_threads_active", config.io_threads > 1);
   info.number("io_threads", config.io_threads);
-  const bool tcp = config.port != 0;
-  if (tcp) info.text("listener0", "name=tcp,bind=*,port=" + std::to_string(config.port));
-  if (!config.unixsocket.empty()) {
-    info.text(tcp ? "listener1" : "listener0", "name=unix,bind=" + config.unixsocket);
-  }
+  info_listeners(config, info);
 }
 
 void info_clients(Server& server, InfoWriter& info) {
@@ -194,8 +200,9 @@ void info_stats(Server& server, InfoWriter& info) {
   info.number("pubsub_channels", server.pubsub_channels.load(std::memory_order_relaxed));
   info.number("pubsub_patterns", server.pubsub_patterns.load(std::memory_order_relaxed));
   info.number("pubsubshard_channels", server.pubsub_shard_channels.load(std::memory_order_relaxed));
-  info.number("latest_fork_usec", 0);
-  info.number("total_forks", 0);
+  const Persistence::Figures persistence = server.persistence->figures(wall_clock_ms());
+  info.number("latest_fork_usec", persistence.last_fork_us);
+  info.number("total_forks", persistence.forks);
   info.number("migrate_cached_sockets", 0);
   info.number("slave_expires_tracked_keys", 0);
   info.number("active_defrag_hits", 0);

@@ -76,17 +76,25 @@ AclRuleError allow_first_arg(const CommandTable& commands, const Command& comman
   return AclRuleError::kNone;
 }
 
+// A rule for a command that rename-command took away: kept, for the file that it will be written to.
+AclRuleError remember_removed(std::string_view name, bool allow, AclSelector* selector) {
+  remember_command_rule(selector, name, allow);
+  return AclRuleError::kNone;
+}
+
 AclRuleError allow_subcommand(const CommandTable& commands, std::string_view name, AclSelector* selector) {
   const size_t bar = name.rfind('|');
   const std::string_view sub = name.substr(bar + 1);
-  const Command* command = commands.find_full(name.substr(0, bar));
+  bool removed = false;
+  const Command* command = commands.find_declared(name.substr(0, bar), &removed);
+  if (removed && !sub.empty()) return remember_removed(name, true, selector);
   if (command == nullptr) return AclRuleError::kUnknownCommand;
   if (!command->full_name.empty()) return AclRuleError::kFirstArgOfSubcommand;
   if (sub.empty()) return AclRuleError::kSyntax;
   if (command->subcommands.empty()) {
     allow_first_arg(commands, *command, sub, selector);
   } else {
-    const Command* row = commands.find_full(name);
+    const Command* row = commands.find_declared(name, &removed);
     if (row == nullptr) return AclRuleError::kUnknownCommand;
     set_command(commands, *row, true, selector);
   }
@@ -99,10 +107,12 @@ AclRuleError apply_command_rule(const CommandTable& commands, std::string_view r
   const std::string_view name = rule.substr(1);
   if (name.starts_with('@')) return set_category(commands, name.substr(1), allow, selector);
   if (allow && name.find('|') != std::string_view::npos) return allow_subcommand(commands, name, selector);
-  const Command* command = commands.find_full(name);
+  bool removed = false;
+  const Command* command = commands.find_declared(name, &removed);
+  if (removed) return remember_removed(name, allow, selector);
   if (command == nullptr) return AclRuleError::kUnknownCommand;
   set_command(commands, *command, allow, selector);
-  remember_command_rule(selector, command->display_name(), allow);
+  remember_command_rule(selector, name, allow);
   return AclRuleError::kNone;
 }
 

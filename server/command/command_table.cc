@@ -72,10 +72,21 @@ CommandTable::CommandTable(std::span<const CommandFamily> families,
       for (const auto& [old_name, new_name] : renames) {
         if (equals_ignore_case(old_name, row.name)) name = to_lower(new_name);
       }
-      if (!name.empty()) sorted_.push_back(&rows_[add(row, std::move(name), nullptr)]);
+      const bool renamed = name != row.name;
+      const Command* added = name.empty() ? nullptr : &rows_[add(row, std::move(name), nullptr)];
+      if (added != nullptr) sorted_.push_back(added);
+      if (renamed) remember_declared(row, added);
     }
   }
   std::sort(sorted_.begin(), sorted_.end(), [](const Command* a, const Command* b) { return a->name < b->name; });
+}
+
+void CommandTable::remember_declared(const Command& row, const Command* added) {
+  renamed_.emplace(std::string(row.name), added);
+  for (size_t i = 0; i < row.subcommands.size(); ++i) {
+    const std::string name = std::string(row.name) + "|" + std::string(row.subcommands[i].name);
+    renamed_.emplace(name, added == nullptr ? nullptr : &added->subcommands[i]);
+  }
 }
 
 size_t CommandTable::add(const Command& row, std::string name, const Command* container) {
@@ -122,6 +133,12 @@ const Command* CommandTable::find(std::string_view name) const {
 const Command* CommandTable::find_full(std::string_view full_name) const {
   const auto it = by_name_.find(to_lower(full_name));
   return it == by_name_.end() ? nullptr : it->second;
+}
+
+const Command* CommandTable::find_declared(std::string_view full_name, bool* removed) const {
+  const auto it = renamed_.find(to_lower(full_name));
+  *removed = it != renamed_.end() && it->second == nullptr;
+  return it == renamed_.end() ? find_full(full_name) : it->second;
 }
 
 const Command* CommandTable::find_call(ArgViews args) const {

@@ -27,6 +27,9 @@ class CommandTable {
   const Command* find(std::string_view name) const;
   // By a full name as COMMAND and ACL spell it: "get", "config|get".
   const Command* find_full(std::string_view full_name) const;
+  // By the full name it was declared under, whatever rename-command made of that: what ACL rules go by. Null when it is
+  // unknown, and also, with *removed, when rename-command took it away.
+  const Command* find_declared(std::string_view full_name, bool* removed) const;
   // The row of a call: the subcommand's where the command is a container that has it, the container's otherwise.
   const Command* find_call(ArgViews args) const;
 
@@ -38,6 +41,7 @@ class CommandTable {
   const Command& at(size_t index) const { return rows_[index]; }
 
  private:
+  void remember_declared(const Command& row, const Command* added);
   size_t add(const Command& row, std::string name, const Command* container);
   void check(const Command& row) const;
 
@@ -53,6 +57,7 @@ class CommandTable {
   std::vector<Command> rows_;       // copies with full_name, implied categories and flags filled in
   std::deque<std::string> names_;   // what full names view
   std::unordered_map<std::string, const Command*, NameHash, NameEqual> by_name_;  // lower case; "config|get" too
+  std::unordered_map<std::string, const Command*, NameHash, NameEqual> renamed_;  // by declared names; null: removed
   std::vector<const Command*> sorted_;
 };
 

@@ -220,6 +220,19 @@ TEST_CASE("acl: all that is wrong with a file is told, with its lines") {
         "f:4: Unmatched parenthesis in selector definition.");
 }
 
+TEST_CASE("acl: rules name commands as they were declared, whatever rename-command made of them") {
+  const std::vector<std::pair<std::string, std::string>> renames = {{"config", "hidden"}, {"select", ""}};
+  const CommandTable table(std::vector<CommandFamily>{kRows}, renames);
+  UserRules rules = new_user_rules({table, false});
+  for (const std::string_view rule : {"+config|get", "+select|0", "-select"}) {
+    CHECK(apply_acl_rule({table, false}, rule, &rules) == AclRuleError::kNone);
+  }
+  CHECK(describe_commands(rules.selectors.front()) == "-@all +config|get -select");
+  const User user("alice", 1, rules);
+  const std::vector<std::string_view> call = {"hidden", "get", "x"};
+  CHECK(acl_verdict(user, table, *table.find_call(call), call).denial == AclDenial::kNone);
+}
+
 TEST_CASE("acl: selectors may be written as several words") {
   const std::vector<std::string_view> words = {"on", "(+get", "~a", ")", "(+put)"};
   const auto joined = join_selectors(words);
