@@ -12,6 +12,7 @@
 #include "datatypes/stream/stream_commands.h"
 #include "datatypes/string/string_commands.h"
 #include "datatypes/zset/zset_commands.h"
+#include "persistence/persistence_commands.h"
 #include "scripting/script_commands.h"
 #include "server/admin/config_commands.h"
 #include "server/admin/connection_commands.h"
@@ -35,6 +36,8 @@ const std::array kFamilies = {
     kObjectCommands,
     kSortCommands,
     kWaitCommands,
+    kDumpCommands,
+    kSnapshotCommands,
     kListCommands,
     kSetCommands,
     kSetAlgebraCommands,

@@ -15,10 +15,13 @@
 #include <vector>
 
 #include "persistence/journal.h"
+#include "persistence/persistence.h"
+#include "scripting/load_libraries.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/random.h"
 #include "server/client.h"
+#include "server/client_eviction.h"
 #include "server/admin/authentication.h"
 #include "server/admin/client_info.h"
 #include "server/command/acl_store.h"
@@ -87,7 +90,11 @@ struct Synap::Impl final : KeyspaceObserver {
   void cron(Lane& lane);
   void maxmemory_changed(const Config& after);
   void print_banner() const;
+  bool shutdown_saves(uint32_t flags) const;
   std::string begin_shutdown(uint32_t flags);
+  void begin_loading();
+  void finish_loading(const Status& status);
+  void save_if_due(Lane& lane, int64_t now_ms);
   void stop();
   void end_lane(Lane& lane, int64_t deadline_us);
   void raise_descriptor_limit(int64_t maxclients) const;
@@ -114,6 +121,10 @@ struct Synap::Impl final : KeyspaceObserver {
   Scripting scripting;
   HotValues hot_values;
   OomScore oom_score;
+  ClientEviction client_eviction{&server};
+  std::unique_ptr<Persistence> persistence;
+  bool background_save_waits = false;  // for all shards; of reactor 0
+  bool save_at_end = false;            // SHUTDOWN saved, and what was written meanwhile must be saved too
   LatencyMonitor latency;
   std::deque<Lane> lanes;
   std::unique_ptr<ClientDirectory> clients;
@@ -165,6 +176,11 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
   server.scripting = &scripting;
   server.hot_values = &hot_values;
   server.oom_score = &oom_score;
+  server.client_eviction = &client_eviction;
+  config.on_change({"maxmemory-clients", "maxmemory"}, [this](const Config&, const Config&) {
+    client_eviction.check();
+    return Status();
+  });
   config.on_change({"oom-score-adj", "oom-score-adj-values"}, [this](const Config&, const Config& after) {
     return oom_score.apply(after, oom_class_of(after));
   });
@@ -177,6 +193,10 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
   server.monitor = monitor.get();
   server.acl = &acl;
   server.journal = &journal;
+  persistence = std::make_unique<Persistence>(&server, &oom_score);
+  server.persistence = persistence.get();
+  server.disk_error = Persistence::disk_error;
+  server.all_flushed = [this] { persistence->all_flushed(wall_clock_ms()); };
   server.mean_ttl_ms = std::vector<std::atomic<int64_t>>(static_cast<size_t>(loaded.config.databases));
   server.startup_memory_bytes = used_memory_bytes();
   server.run_id = random_hex(40);
@@ -239,7 +259,7 @@ void Synap::Impl::after_poll(Lane& lane) {
 void Synap::Impl::cron(Lane& lane) {
   lane.dispatcher->begin_turn();  // timers run before the poll's check phase
   const int64_t now_ms = lane.dispatcher->environment().now_ms;
-  if (!server.cron_paused.load(std::memory_order_relaxed)) {
+  if (!server.cron_paused.load(std::memory_order_relaxed) && !state.has(kStateLoading)) {
     lane.dispatcher->expire_cycle(lane.reactor->index(), lanes.size(), kExpireBudgetUs);
   }
   std::vector<Client*> all;  // cron may close some
@@ -247,6 +267,7 @@ void Synap::Impl::cron(Lane& lane) {
   for (Client* client : all) client->cron(now_ms);
   if (lane.reactor->index() != 0) return;
   server.pause.check(&state, clients.get(), now_ms);
+  save_if_due(lane, now_ms);
   memory_counter_settle();
   lane.dispatcher->keep_memory_limit(*lane.reactor);
   const size_t used = used_memory_bytes();
@@ -416,6 +437,12 @@ void Synap::Impl::raise_descriptor_limit(int64_t maxclients) const {
 int Synap::Impl::run() {
   print_banner();
   raise_descriptor_limit(config.current().maxclients);
+  if (config.current().disable_thp && huge_pages_always() && !refuse_huge_pages()) {
+    log_warning("WARNING You have Transparent Huge Pages (THP) support enabled in your kernel. This will create latency and "
+                "memory usage issues with Redis. To fix this issue run the command 'echo madvise > "
+                "/sys/kernel/mm/transparent_hugepage/enabled' as root, and add it to your /etc/rc.local in order to retain "
+                "the setting after a reboot. Redis must be restarted after THP is disabled (set to 'madvise' or 'never').");
+  }
   // A score that cannot be set is no reason not to start: the log says so.
   static_cast<void>(oom_score.apply(config.current(), oom_class_of(config.current())));
   const Status entered = config.enter();
@@ -443,24 +470,87 @@ int Synap::Impl::run() {
   for (const int signal_number : {SIGTERM, SIGINT}) {
     first.on_signal(signal_number, [this, signal_number] {
       log_warning("Received %s scheduling shutdown...", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
-      begin_shutdown(0);
+      const Config& current = config.current();
+      const uint32_t flags = signal_number == SIGINT ? current.shutdown_on_sigint : current.shutdown_on_sigterm;
+      Lane& lane = lanes.front();
+      if (!shutdown_saves(flags)) {
+        begin_shutdown(flags);
+        return;
+      }
+      lane.dispatcher->with_shards(*lane.reactor, kAllShardsMask, [this, flags](ShardGuard*) { begin_shutdown(flags); });
     });
   }
-  listening->announce();
   memory_counter_join();
   background_free(memory_counter_join, 0);
+  begin_loading();
   first.run();
   for (size_t i = 1; i < lanes.size(); ++i) lanes[i].thread.join();
   workers->stop();
+  persistence->end();
+  if (save_at_end && server.dirty.load(std::memory_order_relaxed) != 0 && !persistence->save(wall_clock_ms()).ok()) {
+    log_warning("What was written while the server shut down could not be saved.");
+  }
   background_stop();
   log_warning("Redis is now ready to exit, bye bye...");
   return 0;
 }
 
-std::string Synap::Impl::begin_shutdown(uint32_t) {
+// Commands on keys wait while the file is read, everybody else is served.
+void Synap::Impl::begin_loading() {
+  const bool loading = persistence->begin_loading([this](const Status& status) {
+    lanes.front().reactor->post([this, status] { finish_loading(status); });
+  });
+  if (!loading) listening->announce();
+}
+
+void Synap::Impl::finish_loading(const Status& status) {
+  if (state.has(kStateShuttingDown)) return;
+  persistence->end_loading(false);
+  std::string error = status.ok() ? std::string() : status.detail();
+  if (status.ok() && !persistence->loaded_libraries().empty()) {
+    LuaEngineOptions options;
+    options.jit = config.current().lua_jit;
+    ScriptThread& thread = scripting.thread(lanes.front().dispatcher.get(), options);
+    error = load_function_libraries(thread, scripting.registry(), persistence->loaded_libraries(), false);
+    if (!error.empty()) log_warning("A function library of the data set cannot be loaded: %s", error.c_str());
+  }
+  if (!error.empty()) {
+    log_warning("Fatal error loading the DB, check server logs. Exiting.");
+    _exit(1);
+  }
+  state.clear(kStateLoading);
+  listening->announce();
+}
+
+void Synap::Impl::save_if_due(Lane& lane, int64_t now_ms) {
+  if (background_save_waits || !persistence->wants_background(now_ms)) return;
+  background_save_waits = true;
+  lane.dispatcher->with_shards(*lane.reactor, kAllShardsMask, [this](ShardGuard*) {
+    background_save_waits = false;
+    static_cast<void>(persistence->start_background(wall_clock_ms(), false));  // a failure is logged and tried again
+  });
+}
+
+bool Synap::Impl::shutdown_saves(uint32_t flags) const {
+  if (state.has(kStateLoading)) return false;
+  if ((flags & (kShutdownSave | kShutdownNosave)) != 0) return (flags & kShutdownSave) != 0;
+  return !config.current().save.empty();
+}
+
+// Under all shards if it saves.
+std::string Synap::Impl::begin_shutdown(uint32_t flags) {
   if (state.has(kStateShuttingDown)) return {};
-  state.set(kStateShuttingDown);
   log_warning("User requested shutdown...");
+  if (shutdown_saves(flags)) {
+    persistence->kill_child();
+    log_notice("Saving the final RDB snapshot before exiting.");
+    if (!persistence->save(wall_clock_ms()).ok() && (flags & kShutdownForce) == 0) {
+      log_warning("Error trying to save the DB, can't exit.");
+      return "ERR Errors trying to SHUTDOWN. Check logs.";
+    }
+    save_at_end = true;
+  }
+  state.set(kStateShuttingDown);
   lanes.front().reactor->post([this] { stop(); });
   return {};
 }

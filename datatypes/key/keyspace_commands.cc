@@ -11,6 +11,7 @@
 #include "server/base/random.h"
 #include "server/base/text.h"
 #include "server/command/context.h"
+#include "server/command/server_api.h"
 #include "server/command/scan_arguments.h"
 #include "server/keyspace/background.h"
 #include "server/keyspace/type_ops.h"
@@ -144,7 +145,10 @@ void flush(Context& ctx, int first_db, int last_db) {
   ctx.reply().ok();
 }
 void cmd_flushdb(Context& ctx) { flush(ctx, ctx.db(), ctx.db()); }
-void cmd_flushall(Context& ctx) { flush(ctx, 0, ctx.keyspace().databases() - 1); }
+void cmd_flushall(Context& ctx) {
+  flush(ctx, 0, ctx.keyspace().databases() - 1);
+  if (!ctx.reply().error_replied()) ctx.server().all_flushed();
+}
 
 void cmd_swapdb(Context& ctx) {
   int64_t first;

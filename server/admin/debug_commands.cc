@@ -6,6 +6,9 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "persistence/persistence.h"
+#include "scripting/load_libraries.h"
+#include "scripting/script_arguments.h"
 #include "scripting/scripting.h"
 #include "server/admin/server_commands.h"
 #include "server/base/crash_report.h"
@@ -230,6 +233,33 @@ void debug_set_disable_deny_scripts(Context& ctx) {
   ctx.reply().ok();
 }
 
+// The file as if the server had been restarted. MERGE: keys of the file replace, NOFLUSH: they must be new.
+void debug_reload(Context& ctx) {
+  bool save = true;
+  bool flush = true;
+  bool merge = false;
+  for (size_t i = 2; i < ctx.argc(); ++i) {
+    const std::string_view word = ctx.arg(i);
+    if (equals_ignore_case(word, "merge")) {
+      merge = true;
+    } else if (equals_ignore_case(word, "noflush")) {
+      flush = false;
+    } else if (equals_ignore_case(word, "nosave")) {
+      save = false;
+    } else {
+      return ctx.error("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+    }
+  }
+  Persistence& persistence = *ctx.server().persistence;
+  if (save && !persistence.save(ctx.now_ms()).ok()) return ctx.error("ERR");
+  const Status status = persistence.load_now(!flush, merge, [&ctx](const std::vector<std::string>& codes, bool add) {
+    return load_function_libraries(script_thread(ctx), ctx.server().scripting->registry(), codes, add);
+  });
+  if (!status.ok()) return ctx.error("ERR Error trying to load the RDB dump, check server logs.");
+  log_warning("DB reloaded by DEBUG RELOAD");
+  ctx.reply().ok();
+}
+
 void debug_accept(Context& ctx) { ctx.reply().ok(); }
 
 void debug_help(Context& ctx);
@@ -253,6 +283,7 @@ constexpr DebugCommand kCommands[] = {
     {"protocol", 1, 1, debug_protocol, "PROTOCOL <type> - Reply with a test value of the type."},
     {"error", 1, 1, debug_error, "ERROR <string> - Reply with the error."},
     {"log", 1, 1, debug_log, "LOG <message> - Write <message> to the server log."},
+    {"reload", 0, 3, debug_reload, "RELOAD [MERGE] [NOFLUSH] [NOSAVE] - Save the data set to its file and load it back."},
     {"populate", 1, 3, debug_populate, "POPULATE <count> [<prefix>] [<size>] - Create <count> string keys."},
     {"digest", 0, 0, debug_digest, "DIGEST - A digest of the whole data set."},
     {"digest-value", 1, 1000000, debug_digest_value, "DIGEST-VALUE <key> [<key> ...] - Digests of values."},

@@ -41,6 +41,17 @@ void cmd_monitor(Context& ctx) {
   ctx.reply().ok();
 }
 
+// A snapshot at the end needs all shards.
+uint32_t shutdown_guard(Server& server, ArgViews args) {
+  bool saves = !server.config->current().save.empty();
+  for (const std::string_view word : args.subspan(1)) {
+    if (equals_ignore_case(word, "save")) saves = true;
+    if (equals_ignore_case(word, "nosave") || equals_ignore_case(word, "abort")) return 0;
+  }
+  if (!saves) return 0;
+  return kGuardAllShards;
+}
+
 // The reply comes only when the shutdown could not be begun: else the connection ends.
 void cmd_shutdown(Context& ctx) {
   uint32_t flags = 0;
@@ -101,7 +112,7 @@ constexpr Command kRows[] = {
      .categories = kCatAdmin | kCatDangerous},
     {.name = "monitor", .handler = cmd_monitor, .arity = 1, .flags = kAdmin | kNoScript | kLoading | kStale},
     {.name = "shutdown", .handler = cmd_shutdown, .arity = -1,
-     .flags = kAdmin | kNoScript | kLoading | kStale | kNoMulti | kAllowBusy | kAllowPaused},
+     .flags = kAdmin | kNoScript | kLoading | kStale | kNoMulti | kAllowBusy | kAllowPaused, .guard = shutdown_guard},
     {.name = "lolwut", .handler = cmd_lolwut, .arity = -1, .flags = kReadonly | kFast},
 };
 

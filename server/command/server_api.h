@@ -26,6 +26,7 @@ class Dispatcher;
 class Scripting;
 class HotValues;
 class OomScore;
+class ClientEviction;  // server/client_eviction.h
 class PubSub;       // datatypes/pubsub/pubsub.h
 class Tracking;     // server/command/tracking.h
 class AclStore;     // server/command/acl.h
@@ -63,6 +64,7 @@ struct Server {
   Scripting* scripting = nullptr;
   HotValues* hot_values = nullptr;
   OomScore* oom_score = nullptr;
+  ClientEviction* client_eviction = nullptr;
   PubSub* pubsub = nullptr;
   Tracking* tracking_table = nullptr;
   AclStore* acl = nullptr;
@@ -89,6 +91,7 @@ struct Server {
   std::atomic<int64_t> operations_per_second{0};
   std::atomic<size_t> pubsub_channels{0}, pubsub_patterns{0}, pubsub_shard_channels{0};
 
+  std::function<void()> all_flushed;  // FLUSHALL was done, under its guard
   // What a write gets while kStateDiskError is set. Set by persistence.
   std::function<std::string()> disk_error;
   // SHUTDOWN: begins an orderly end (any thread). Flags are ShutdownFlag bits. Returns an error text, or empty.

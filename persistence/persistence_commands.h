@@ -1,0 +1,11 @@
+// The rows of snapshots and of single values in RDB form.
+#pragma once
+
+#include "server/command/command.h"
+
+namespace synap {
+
+extern const CommandFamily kSnapshotCommands;  // snapshot_commands.cc
+extern const CommandFamily kDumpCommands;      // dump_commands.cc
+
+}  // namespace synap
