@@ -1,10 +1,12 @@
 // DUMP and RESTORE: one value in RDB form, with version and checksum, so that it can travel.
 #include <cstring>
 
+#include "persistence/persistence.h"
 #include "persistence/persistence_commands.h"
 #include "persistence/rdb_format.h"
 #include "persistence/rdb_values.h"
 #include "server/base/crc64.h"
+#include "server/base/log.h"
 #include "server/base/text.h"
 #include "server/command/context.h"
 #include "server/keyspace/type_ops.h"
@@ -37,14 +39,14 @@ void cmd_dump(Context& ctx) {
   ctx.reply().bulk(dump_of(*entry));
 }
 
-bool has_valid_footer(std::string_view payload) {
+bool has_valid_footer(std::string_view payload, bool skip_checksum) {
   if (payload.size() < kRdbDumpFooterBytes) return false;
   uint16_t version;
   uint64_t crc;
   std::memcpy(&version, payload.end() - kRdbDumpFooterBytes, sizeof version);
   std::memcpy(&crc, payload.end() - sizeof crc, sizeof crc);
   if (version > kRdbVersionMax) return false;
-  return crc == 0 || crc == crc64(0, payload.substr(0, payload.size() - sizeof crc));
+  return skip_checksum || crc == crc64(0, payload.substr(0, payload.size() - sizeof crc));
 }
 
 struct RestoreOptions {
@@ -113,7 +115,7 @@ void cmd_restore(Context& ctx) {
   if (!ctx.parse(ctx.arg(2), &ttl_ms)) return;
   if (ttl_ms < 0) return ctx.error("ERR Invalid TTL value, must be >= 0");
   const std::string_view payload = ctx.arg(3);
-  if (!has_valid_footer(payload)) return ctx.error(kBadFooter);
+  if (!has_valid_footer(payload, ctx.server().persistence->skip_checksum.load())) return ctx.error(kBadFooter);
   int64_t expiry_ms = kNoExpiry;
   if (ttl_ms != 0 && (options.absolute || __builtin_add_overflow(ttl_ms, ctx.now_ms(), &expiry_ms))) expiry_ms = ttl_ms;
 
@@ -122,7 +124,11 @@ void cmd_restore(Context& ctx) {
   const uint8_t type = reader.byte();
   const RdbEntryHead head{.key = key, .expiry_ms = expiry_ms, .access_clock = access_clock_of(ctx, options)};
   Entry* entry = load_rdb_value(&reader, type, head, RdbLimits(ctx.config()));
-  if (entry == nullptr) return ctx.error(kBadData);
+  if (entry == nullptr) {
+    log_warning("RESTORE of a bad payload, offset %llu: %s", static_cast<unsigned long long>(reader.offset()),
+                reader.failed() ? reader.error().c_str() : "an empty value");
+    return ctx.error(kBadData);
+  }
 
   const bool replaced = options.replace && ctx.remove(key);
   if (entry->expired(ctx.now_ms()) && !ctx.environment().replica) {

@@ -78,6 +78,8 @@ class Persistence {
   Figures figures(int64_t now_ms) const;
   int64_t last_save_s() const { return last_save_ms_.load(std::memory_order_relaxed) / 1000; }
   bool child_running() const { return child_pid_.load(std::memory_order_acquire) > 0; }
+  // DEBUG SET-SKIP-CHECKSUM-VALIDATION: RESTORE takes payloads whose checksum is wrong.
+  std::atomic<bool> skip_checksum{false};
   // The error of a write while snapshots fail (stop-writes-on-bgsave-error).
   static std::string disk_error();
 

@@ -95,7 +95,7 @@ Entry* load_quicklist2(RdbReader* reader, const RdbEntryHead& head, const RdbLim
     if (container == kRdbPlainNode) {
       loader.add_plain(bytes);
     } else if (container != kRdbPackedNode) {
-      reader->fail("quicklist container integrity check failed");
+      reader->fail("Quicklist container integrity check failed");
     } else if (!ListpackView::validate(bytes, true)) {
       reader->fail("listpack integrity check failed");
     } else if (!ListpackView(reinterpret_cast<const uint8_t*>(bytes.data())).empty()) {
@@ -123,7 +123,7 @@ Entry* load_set_members(RdbReader* reader, const RdbEntryHead& head, const RdbLi
 Entry* load_intset(RdbReader* reader, const RdbEntryHead& head, const RdbLimits& limits) {
   const std::string_view bytes = reader->string();
   Set set;
-  if (!reader->failed() && !IntsetView::validate(bytes, true)) reader->fail("intset integrity check failed");
+  if (!reader->failed() && !IntsetView::validate(bytes, true)) reader->fail("Intset integrity check failed");
   if (!reader->failed()) {
     set = Set::from_intset(bytes);
     set.fit(limits.set);
@@ -135,7 +135,7 @@ Entry* load_set_listpack(RdbReader* reader, const RdbEntryHead& head, const RdbL
   const std::string bytes(reader->string());
   Set set;
   if (!reader->failed() && (!ListpackView::validate(bytes, true) || !listpack_keys_differ(bytes, 1))) {
-    reader->fail("set listpack integrity check failed");
+    reader->fail("Set listpack integrity check failed");
   }
   if (!reader->failed() && !ListpackView(reinterpret_cast<const uint8_t*>(bytes.data())).empty()) {
     set = Set::from_listpack(bytes);
@@ -178,10 +178,10 @@ Entry* load_zset_ziplist(RdbReader* reader, const RdbEntryHead& head, const RdbL
       return;
     }
     double score = 0;
-    if (!parse_double(text, &score)) return reader->fail("zset ziplist integrity check failed");
+    if (!parse_double(text, &score)) return reader->fail("Zset ziplist integrity check failed");
     add_scored(reader, &builder, member, score);
   });
-  if (has_member) reader->fail("zset ziplist integrity check failed");
+  if (has_member) reader->fail("Zset ziplist integrity check failed");
   return finish(reader, ValueType::kZset, head, builder.finish(limits.zset));
 }
 
@@ -189,7 +189,7 @@ Entry* load_zset_listpack(RdbReader* reader, const RdbEntryHead& head, const Rdb
   const std::string_view bytes = reader->string();
   Zset zset;
   if (!reader->failed() && (!ListpackView::validate(bytes, true) || !Zset::valid_listpack(bytes, true))) {
-    reader->fail("zset listpack integrity check failed");
+    reader->fail("Zset listpack integrity check failed");
   }
   if (!reader->failed()) {
     Listpack pack = Listpack::copy_of(bytes);
@@ -246,7 +246,7 @@ Entry* load_hash_fields(RdbReader* reader, uint8_t type, const RdbEntryHead& hea
 Entry* load_hash_zipmap(RdbReader* reader, const RdbEntryHead& head, const RdbLimits& limits) {
   const std::string bytes(reader->string());
   Hash hash;
-  if (!reader->failed() && !ZipmapReader::validate(bytes)) reader->fail("zipmap integrity check failed");
+  if (!reader->failed() && !ZipmapReader::validate(bytes)) reader->fail("Zipmap integrity check failed");
   if (!reader->failed()) {
     ZipmapReader zipmap(bytes);
     std::string_view field;
@@ -270,7 +270,7 @@ Entry* load_hash_ziplist(RdbReader* reader, const RdbEntryHead& head, const RdbL
       add_field(reader, &hash, field, text, kNoFieldExpiry, limits);
     }
   });
-  if (has_field) reader->fail("hash ziplist integrity check failed");
+  if (has_field) reader->fail("Hash ziplist integrity check failed");
   return finish(reader, ValueType::kHash, head, std::move(hash));
 }
 
@@ -294,7 +294,7 @@ Entry* load_hash_listpack(RdbReader* reader, bool with_ttls, const RdbEntryHead&
   Hash hash;
   if (!reader->failed() && (!ListpackView::validate(bytes, true) || !listpack_keys_differ(bytes, with_ttls ? 3 : 2) ||
                             (with_ttls && !valid_triples(bytes)))) {
-    reader->fail("hash listpack integrity check failed");
+    reader->fail("Hash listpack integrity check failed");
   }
   if (!reader->failed() && !ListpackView(reinterpret_cast<const uint8_t*>(bytes.data())).empty()) {
     hash = Hash::from_listpack(bytes, with_ttls);
@@ -326,7 +326,7 @@ void load_consumer(RdbReader* reader, uint8_t type, ConsumerGroup* group) {
   const int64_t seen_ms = reader->milliseconds();
   const int64_t active_ms = type >= kRdbStreamListpacks3 ? reader->milliseconds() : seen_ms;
   if (reader->failed()) return;
-  if (group->find_consumer(name) != nullptr) return reader->fail("duplicate stream consumer detected");
+  if (group->find_consumer(name) != nullptr) return reader->fail("Duplicate stream consumer detected");
   StreamConsumer* consumer = group->create_consumer(name, seen_ms);
   consumer->active_time_ms = active_ms;
   for (uint64_t left = reader->length(); left > 0 && !reader->failed(); --left) {
@@ -364,7 +364,7 @@ void load_stream_blocks(RdbReader* reader, Stream* stream) {
     const std::string_view pack = reader->string();
     if (reader->failed()) return;
     if (!ListpackView::validate(pack, true) || !stream->load_block(id_of_bytes(key), pack)) {
-      reader->fail("stream listpack integrity check failed");
+      reader->fail("Stream listpack integrity check failed");
     }
   }
 }

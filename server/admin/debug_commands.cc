@@ -260,6 +260,13 @@ void debug_reload(Context& ctx) {
   ctx.reply().ok();
 }
 
+void debug_set_skip_checksum_validation(Context& ctx) {
+  bool on;
+  if (!parse_flag(ctx, &on)) return;
+  ctx.server().persistence->skip_checksum.store(on);
+  ctx.reply().ok();
+}
+
 void debug_accept(Context& ctx) { ctx.reply().ok(); }
 
 void debug_help(Context& ctx);
@@ -284,6 +291,8 @@ constexpr DebugCommand kCommands[] = {
     {"error", 1, 1, debug_error, "ERROR <string> - Reply with the error."},
     {"log", 1, 1, debug_log, "LOG <message> - Write <message> to the server log."},
     {"reload", 0, 3, debug_reload, "RELOAD [MERGE] [NOFLUSH] [NOSAVE] - Save the data set to its file and load it back."},
+    {"set-skip-checksum-validation", 1, 1, debug_set_skip_checksum_validation,
+     "SET-SKIP-CHECKSUM-VALIDATION <0|1> - Let RESTORE take payloads with a wrong checksum."},
     {"populate", 1, 3, debug_populate, "POPULATE <count> [<prefix>] [<size>] - Create <count> string keys."},
     {"digest", 0, 0, debug_digest, "DIGEST - A digest of the whole data set."},
     {"digest-value", 1, 1000000, debug_digest_value, "DIGEST-VALUE <key> [<key> ...] - Digests of values."},
