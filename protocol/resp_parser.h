@@ -71,6 +71,8 @@ class RespParser {
 
   // Bytes of incomplete commands held now (what client-query-buffer-limit is about), and the heap they take.
   size_t buffered_bytes() const { return stash_.size + direct_filled_ + (input_.size() - cursor_); }
+  // The same as Redis shows it (CLIENT LIST's qbuf): of a command whose big argument is arriving, that argument alone.
+  size_t shown_bytes() const { return stage_ == Stage::kDirect ? direct_filled_ : buffered_bytes(); }
   size_t memory_bytes() const {
     return stash_.capacity + (direct_ ? direct_.heap_bytes() : 0) + tokens_.capacity() * sizeof(Token);
   }

@@ -1,10 +1,13 @@
 #include "server/client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "protocol/errors.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/client_eviction.h"
+#include "server/command/client_memory.h"
 #include "server/command/monitor.h"
 #include "server/keyspace/waiters.h"
 
@@ -89,6 +92,7 @@ void Client::run() {
     }
   }
   flush();
+  if (holds_much()) publish_sizes();
 }
 
 // One batch. True: there may be more to run.
@@ -245,6 +249,7 @@ void Client::flush() {
   if (closing_) return;
   if (connection_.pending_bytes() != 0) {
     check_output_limit(host_->dispatcher->environment().now_ms);
+    publish_sizes();
   } else if (session_.has(kSessionCloseAfterReply)) {
     begin_close();
   }
@@ -304,6 +309,7 @@ void Client::begin_close() {
   }
   host_->server->end_session(session_, *host_->dispatcher, *host_->reactor);
   host_->server->clients->remove(host_->reactor->index(), id());
+  host_->server->client_eviction->account(-static_cast<int64_t>(std::exchange(counted_bytes_, 0)));
   connection_.close();
 }
 
@@ -329,14 +335,40 @@ void Client::cron(int64_t now_ms) {
   if (connection_.pending_bytes() != 0) check_output_limit(now_ms);
 }
 
+// Whether the client keeps memory beyond its own objects, or did when its sizes were published last: these are worth
+// knowing at once, all others by timer.
+bool Client::holds_much() const {
+  constexpr uint64_t kMuch = 4096;
+  return parser_.buffered_bytes() != 0 || connection_.pending_bytes() != 0 || !session_.queued.empty() ||
+         !session_.watched.empty() || session_.has(kSessionPubsub | kSessionTracking) || counted_bytes_ > kMuch;
+}
+
+void Client::evict() {
+  log_notice("Evicting client: id=%llu tot-mem=%llu", static_cast<unsigned long long>(id()),
+             static_cast<unsigned long long>(client_memory_bytes(*session_.shared)));
+  host_->statistics->evicted_clients.add();
+  begin_close();
+}
+
 void Client::publish_sizes() {
   SharedSession& shared = *session_.shared;
   const auto relaxed = std::memory_order_relaxed;
-  shared.query_buffer_bytes.store(parser_.buffered_bytes(), relaxed);
+  const size_t buffered = parser_.shown_bytes();
+  shared.query_buffer_bytes.store(buffered, relaxed);
+  shared.query_buffer_free_bytes.store(std::max(parser_.memory_bytes(), buffered) - buffered, relaxed);
+  constexpr size_t kTreeNodeBytes = 96;  // of a subscription, with its name
+  constexpr size_t kListedBytes = 48;    // of a watched key or a prefix, with its name
+  const size_t names = session_.channels.size() + session_.patterns.size() + session_.shard_channels.size();
+  shared.registry_bytes.store(names * kTreeNodeBytes + session_.watched.size() * (sizeof(WatchedKey) + kListedBytes) +
+                                  session_.tracking_prefixes.size() * (sizeof(std::string) + kListedBytes),
+                              relaxed);
   shared.argv_bytes.store(suspended.args.memory_bytes(), relaxed);
   shared.output_bytes.store(connection_.pending_memory_bytes() + output_.memory_bytes(), relaxed);
   shared.network_in_bytes.store(connection_.bytes_in(), relaxed);
   shared.network_out_bytes.store(connection_.bytes_out(), relaxed);
+  const uint64_t counted = closing_ || !client_is_evictable(shared.flags.load(relaxed)) ? 0 : client_memory_bytes(shared);
+  const int64_t grown = static_cast<int64_t>(counted - std::exchange(counted_bytes_, counted));
+  if (grown != 0) host_->server->client_eviction->account(grown);
 }
 
 }  // namespace synap

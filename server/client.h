@@ -53,6 +53,8 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   void cron(int64_t now_ms);
   // Sends what deliver() and unblocking queued. At the end of a reactor's turn.
   void flush();
+  // The clients take more memory than they may, and this one most (maxmemory-clients).
+  void evict();
 
   // ClientPort.
   Session& session() override { return session_; }
@@ -90,6 +92,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   void finish_reply(size_t begin);
   void protocol_error();
   void check_output_limit(int64_t now_ms);
+  bool holds_much() const;
   void publish_sizes();
   void begin_close();
   void release_if_idle();
@@ -115,6 +118,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   std::string_view timeout_reply_;
   uint64_t timeout_timer_ = 0;
   int64_t soft_limit_since_ms_ = 0;
+  uint64_t counted_bytes_ = 0;  // what ClientEviction was told
   std::string close_reason_;
 };
 

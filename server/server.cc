@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "datatypes/pubsub/pubsub.h"
 #include "persistence/journal.h"
 #include "persistence/persistence.h"
 #include "scripting/load_libraries.h"
@@ -129,6 +130,7 @@ struct Synap::Impl final : KeyspaceObserver {
   std::deque<Lane> lanes;
   std::unique_ptr<ClientDirectory> clients;
   std::unique_ptr<MonitorFeed> monitor;
+  std::unique_ptr<PubSub> pubsub;
   std::unique_ptr<WorkerPool> workers;
   WorkerPool* workers_pointer = nullptr;
   WorkerPool* const no_workers = nullptr;
@@ -165,6 +167,7 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
   }
   clients = std::make_unique<ClientDirectory>(std::move(reactors));
   monitor = std::make_unique<MonitorFeed>(clients.get());
+  pubsub = std::make_unique<PubSub>(clients.get());
   server.config = &config;
   server.commands = &commands;
   server.keyspace = &keyspace;
@@ -191,6 +194,7 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
   });
   server.latency = &latency;
   server.monitor = monitor.get();
+  server.pubsub = pubsub.get();
   server.acl = &acl;
   server.journal = &journal;
   persistence = std::make_unique<Persistence>(&server, &oom_score);
@@ -386,12 +390,19 @@ void Synap::Impl::init_session(Session& session) {
 
 void Synap::Impl::end_session(Session& session, Dispatcher& dispatcher, Reactor& reactor) {
   if (session.has(kSessionMonitor)) monitor->remove(session.id());
+  pubsub->forget(session);
   dispatcher.forget_watched(session, reactor);
 }
 
 // --- What happens to keys.
 
-void Synap::Impl::keyspace_event(int, uint32_t, std::string_view, std::string_view) {}
+// The caller has seen that notify-keyspace-events wants this class of events.
+void Synap::Impl::keyspace_event(int db, uint32_t, std::string_view event, std::string_view key) {
+  const uint32_t wanted = config.current().notify_keyspace_events;
+  const std::string db_text = std::to_string(db);
+  if ((wanted & kEventKeyspace) != 0) pubsub->publish("__keyspace@" + db_text + "__:" + std::string(key), event);
+  if ((wanted & kEventKeyevent) != 0) pubsub->publish("__keyevent@" + db_text + "__:" + std::string(event), key);
+}
 
 void Synap::Impl::key_changed(int, std::string_view, const Session*) {}
 

@@ -5,6 +5,7 @@
 
 #include "server/base/number.h"
 #include "server/base/text.h"
+#include "server/command/client_memory.h"
 
 namespace synap {
 
@@ -73,9 +74,6 @@ void append_client_line(const SharedSession& client, int64_t now_ms, const Comma
   const uint64_t output_bytes = load(client.output_bytes);
   const Command* command = running != nullptr ? running : load(client.last_command);
   const int64_t idle_ms = running != nullptr ? 0 : now_ms - load(client.last_interaction_ms);
-  const uint64_t held_bytes = load(client.query_buffer_bytes) + load(client.query_buffer_free_bytes) +
-                              load(client.argv_bytes) + load(client.multi_bytes) + load(client.output_chunk_bytes) +
-                              output_bytes + sizeof(SharedSession) + sizeof(Session);
   field.number("id=", client.id);
   {
     LockGuard guard(client.mutex);
@@ -102,7 +100,7 @@ void append_client_line(const SharedSession& client, int64_t now_ms, const Comma
   field.text(" obl=", "0");
   field.number(" oll=", load(client.output_list_length));
   field.number(" omem=", output_bytes);
-  field.number(" tot-mem=", held_bytes);
+  field.number(" tot-mem=", client_memory_bytes(client));
   field.text(" events=", output_bytes == 0 ? "r" : "rw");
   field.text(" cmd=", command == nullptr ? "NULL" : command->display_name());
   LockGuard guard(client.mutex);

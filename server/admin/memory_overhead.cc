@@ -1,17 +1,8 @@
 #include "server/admin/memory_overhead.h"
 
+#include "server/command/client_memory.h"
+
 namespace synap {
-
-namespace {
-
-size_t client_bytes(const SharedSession& client) {
-  const auto load = [](const std::atomic<uint64_t>& value) { return value.load(std::memory_order_relaxed); };
-  return load(client.query_buffer_bytes) + load(client.query_buffer_free_bytes) + load(client.argv_bytes) +
-         load(client.multi_bytes) + load(client.output_chunk_bytes) + load(client.output_bytes) + sizeof(SharedSession) +
-         sizeof(Session);
-}
-
-}  // namespace
 
 size_t MemoryOverhead::total() const {
   size_t sum = startup + clients_normal + clients_replicas + aof_buffer;
@@ -25,7 +16,7 @@ MemoryOverhead memory_overhead(Server& server) {
   overhead.aof_buffer = server.aof_buffer_bytes.load(std::memory_order_relaxed);
   for (const std::shared_ptr<SharedSession>& client : server.clients->all()) {
     const bool replica = (client->flags.load(std::memory_order_relaxed) & kSessionReplica) != 0;
-    (replica ? overhead.clients_replicas : overhead.clients_normal) += client_bytes(*client);
+    (replica ? overhead.clients_replicas : overhead.clients_normal) += client_memory_bytes(*client);
   }
   Keyspace& keyspace = *server.keyspace;
   for (int db = 0; db < keyspace.databases(); ++db) {

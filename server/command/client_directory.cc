@@ -39,7 +39,9 @@ std::vector<std::shared_ptr<SharedSession>> ClientDirectory::all() const {
   LockGuard guard(mutex_);
   std::vector<std::shared_ptr<SharedSession>> all;
   all.reserve(clients_.size());
-  for (const auto& [id, shared] : clients_) all.push_back(shared);
+  for (const auto& [id, shared] : clients_) {
+    if (!shared->evicted.load(std::memory_order_relaxed)) all.push_back(shared);
+  }
   return all;
 }
 

@@ -62,7 +62,7 @@ class ClientDirectory {
   size_t count() const { return count_.load(std::memory_order_relaxed); }
   size_t count_on(size_t reactor) const { return reactor_counts_[reactor].load(std::memory_order_relaxed); }
   std::shared_ptr<SharedSession> find(uint64_t id) const;
-  // In the order of their ids.
+  // In the order of their ids, without those that are being evicted.
   std::vector<std::shared_ptr<SharedSession>> all() const;
   // Runs the action on the client's reactor, if it is still there then. False: no such client now.
   bool post(uint64_t id, std::function<void(ClientPort&)> action);

@@ -1,8 +1,10 @@
 #include "server/command/memory_usage.h"
 
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <string_view>
 
 #include "server/keyspace/memory_counter.h"
 
@@ -62,6 +64,17 @@ size_t resident_memory_bytes() {
 size_t total_system_memory_bytes() {
   return static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
+
+bool huge_pages_always() {
+  FILE* file = std::fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
+  if (file == nullptr) return false;
+  char text[64] = {};
+  const bool read = std::fgets(text, sizeof text, file) != nullptr;
+  std::fclose(file);
+  return read && std::string_view(text).find("[always]") != std::string_view::npos;
+}
+
+bool refuse_huge_pages() { return prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0; }
 
 std::string allocator_report() {
 #ifdef SYNAP_JEMALLOC

@@ -29,6 +29,11 @@ std::string allocator_report();
 bool allocator_control(const std::string& name, const int64_t* value, int64_t* old);
 bool allocator_control_text(const std::string& name, std::string* old);
 
+// Whether the kernel gives transparent huge pages to whoever does not refuse them: after a fork each first write to one
+// then copies 2 MB. And the refusal (disable-thp), for the whole process.
+bool huge_pages_always();
+bool refuse_huge_pages();
+
 // Gives free pages back to the system (MEMORY PURGE).
 void purge_allocator();
 

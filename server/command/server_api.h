@@ -89,7 +89,6 @@ struct Server {
   size_t startup_memory_bytes = 0;
   std::vector<std::atomic<int64_t>> mean_ttl_ms;  // per database, of the keys that active expiry saw lately
   std::atomic<int64_t> operations_per_second{0};
-  std::atomic<size_t> pubsub_channels{0}, pubsub_patterns{0}, pubsub_shard_channels{0};
 
   std::function<void()> all_flushed;  // FLUSHALL was done, under its guard
   // What a write gets while kStateDiskError is set. Set by persistence.

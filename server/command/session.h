@@ -69,6 +69,8 @@ struct SharedSession {
   std::atomic<int32_t> multi_commands{-1};  // queued in MULTI, -1 outside
   std::atomic<uint32_t> watched_keys{0};
   std::atomic<uint64_t> query_buffer_bytes{0}, query_buffer_free_bytes{0}, argv_bytes{0}, multi_bytes{0};
+  std::atomic<uint64_t> registry_bytes{0};  // watched keys, subscriptions, tracking prefixes
+  std::atomic<bool> evicted{false};         // its reactor was told to close it: no longer listed
   std::atomic<uint64_t> output_chunk_bytes{0}, output_list_length{0}, output_bytes{0};
   std::atomic<uint64_t> network_in_bytes{0}, network_out_bytes{0}, commands{0};
   std::atomic<const Command*> last_command{nullptr};

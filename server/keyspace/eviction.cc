@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "server/base/random.h"
 #include "server/keyspace/type_ops.h"
@@ -15,21 +16,24 @@ namespace {
 constexpr size_t kBucketsPerSample = 4;
 constexpr size_t kMarkedBucketsMax = 2000;
 
-// Visits all keys of some buckets from a place chosen at random until `wanted` were seen. Keys lie in the order of their
-// hashes, so neighbours are no more alike than any two; a bucket is visited whole, so that each of its slots is as likely.
+// Visits up to `wanted` keys from a place chosen at random. Keys lie in the order of their hashes, so neighbours are no more
+// alike than any two. Of the keys in the buckets that were met a run is taken from a random one on, so that each slot of a
+// bucket is as likely as the others.
 template <class Visit>
 size_t visit_some(const EntryTable& table, bool marked, size_t wanted, Visit visit) {
-  size_t seen = 0;
+  std::vector<Entry*> met;
+  met.reserve(2 * wanted);
   const size_t buckets = marked ? kMarkedBucketsMax : wanted * kBucketsPerSample;
   uint64_t cursor = thread_random().next() >> (64 - EntryTable::kCursorBits);
-  const auto take = [&](Entry* entry) {
-    visit(entry);
-    ++seen;
-  };
-  for (size_t i = 0; i < buckets && seen < wanted; ++i) {
-    cursor = marked ? table.sample_marked(cursor, take) : table.scan(cursor, take);
+  const auto note = [&](Entry* entry) { met.push_back(entry); };
+  for (size_t i = 0; i < buckets && met.size() < wanted; ++i) {
+    cursor = marked ? table.sample_marked(cursor, note) : table.scan(cursor, note);
   }
-  return seen;
+  if (met.empty()) return 0;
+  const size_t first = thread_random().below(met.size());
+  const size_t count = std::min(met.size(), wanted);
+  for (size_t i = 0; i < count; ++i) visit(met[(first + i) % met.size()]);
+  return count;
 }
 
 }  // namespace

@@ -118,3 +118,28 @@ with_server {} {
         r CONFIG SET maxmemory 0
     }
 }
+
+with_server {} {
+    test "maxmemory-clients closes the biggest clients, and those alone" {
+        r CLIENT NO-EVICT on
+        set clients {}
+        foreach size {100000 400000 800000} {
+            set client [connect]
+            command $client CLIENT SETNAME size$size
+            send_raw $client "*2\r\n\$3\r\nGET\r\n\$$size\r\n[string repeat v [expr {$size - 1}]]"
+            lappend clients $client
+        }
+        wait_for "the clients' input" 5 {[regexp {name=size800000 [^\n]* qbuf=799999 } [r CLIENT LIST]]}
+        wait_for "the clients' input" 5 {[regexp {name=size400000 [^\n]* qbuf=399999 } [r CLIENT LIST]]}
+        expect 0 [info_field evicted_clients]
+        r CONFIG SET maxmemory-clients 700000
+        expect_true {![string match *size800000* [r CLIENT LIST]]}
+        expect_true {[string match *size400000* [r CLIENT LIST]]}
+        wait_for "the end of one client" 5 {[info_field evicted_clients] == 1}
+        r CONFIG SET maxmemory-clients 300000
+        expect_true {![string match *size400000* [r CLIENT LIST]]}
+        expect_true {[string match *size100000* [r CLIENT LIST]]}
+        r CONFIG SET maxmemory-clients 0
+        foreach client $clients { close $client }
+    }
+}
