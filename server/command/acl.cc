@@ -20,9 +20,9 @@ bool has_unrestricted_selector(const UserRules& rules) {
                      [](const AclSelector& selector) { return selector.unrestricted(); });
 }
 
-// "*" matches the empty name too, which a glob's star alone does not.
-bool matches(std::string_view pattern, std::string_view name) {
-  return pattern == "*" || glob_match(pattern, name);
+bool matches(const KeyPattern& allowed, std::string_view key) {
+  if (!allowed.is_prefix) return glob_match(allowed.pattern, key);
+  return key.starts_with(std::string_view(allowed.pattern).substr(0, allowed.pattern.size() - 1));
 }
 
 uint8_t access_of(uint32_t key_flags) {
@@ -36,7 +36,7 @@ bool may_touch(const AclSelector& selector, std::string_view key, uint32_t key_f
   if (selector.all_keys) return true;
   const uint8_t access = access_of(key_flags);
   return std::any_of(selector.keys.begin(), selector.keys.end(), [&](const KeyPattern& allowed) {
-    return (allowed.access & access) == access && matches(allowed.pattern, key);
+    return (allowed.access & access) == access && matches(allowed, key);
   });
 }
 
@@ -51,7 +51,7 @@ bool may_touch_all(const AclSelector& selector, uint32_t key_flags) {
 bool may_use_channel(const AclSelector& selector, std::string_view channel, bool is_pattern) {
   if (selector.all_channels) return true;
   return std::any_of(selector.channels.begin(), selector.channels.end(), [&](const std::string& allowed) {
-    return is_pattern ? allowed == channel : matches(allowed, channel);
+    return is_pattern ? allowed == channel : glob_match(allowed, channel);
   });
 }
 
@@ -64,9 +64,8 @@ class Call {
   AclVerdict check(const AclSelector& selector) {
     if (!may_run(selector)) return {AclDenial::kCommand, 0};
     if (!selector.all_keys) {
-      for (const KeyRef& key : keys()) {
-        if (!may_touch(selector, args_[key.position], key.flags)) return {AclDenial::kKey, key.position};
-      }
+      const size_t denied = is_one_key() ? check_one_key(selector) : check_keys(selector);
+      if (denied != 0) return {AclDenial::kKey, denied};
     }
     return selector.all_channels ? AclVerdict() : check_channels(selector);
   }
@@ -78,6 +77,24 @@ class Call {
     if (first_args == selector.first_args.end() || args_.size() < 2) return false;
     return std::any_of(first_args->second.begin(), first_args->second.end(),
                        [&](const std::string& allowed) { return equals_ignore_case(allowed, args_[1]); });
+  }
+
+  // Most commands: one key, the first argument.
+  bool is_one_key() const {
+    const KeySpec& first = command_.key_specs[0];
+    return command_.keys == nullptr && first.begin == KeySpec::Begin::kIndex && first.find == KeySpec::Find::kRange &&
+           first.index == 1 && first.last == 0 && (first.flags & (kKeyNotKey | kKeyIncomplete)) == 0 &&
+           command_.key_specs[1].begin == KeySpec::Begin::kNone;
+  }
+  // The position of the first key that is denied; 0: none is.
+  size_t check_one_key(const AclSelector& selector) const {
+    return may_touch(selector, args_[1], command_.key_specs[0].flags) ? 0 : 1;
+  }
+  size_t check_keys(const AclSelector& selector) {
+    for (const KeyRef& key : keys()) {
+      if (!may_touch(selector, args_[key.position], key.flags)) return key.position;
+    }
+    return 0;
   }
 
   AclVerdict check_channels(const AclSelector& selector) const {
@@ -114,7 +131,12 @@ std::shared_ptr<const User> current_user(Server& server, const Session& session)
 
 std::string check_and_log(Server& server, const Session& session, const Command& command, ArgViews args,
                           AclContext context) {
-  const std::shared_ptr<const User> user = current_user(server, session);
+  std::shared_ptr<const User> newer;
+  const User* user = session.user.get();
+  if (user->is_replaced()) {
+    newer = server.acl->current(*user);
+    user = newer.get();
+  }
   if (user == nullptr) return std::string(kNoAuthError);  // deleted meanwhile; its connections are being closed
   const AclVerdict verdict = acl_verdict(*user, *server.commands, command, args);
   if (verdict.denial == AclDenial::kNone) return {};
@@ -130,6 +152,11 @@ std::string check_and_log(Server& server, const Session& session, const Command&
 }
 
 }  // namespace
+
+KeyPattern::KeyPattern(std::string_view glob, uint8_t access_bits)
+    : pattern(glob),
+      access(access_bits),
+      is_prefix(glob.size() > 1 && glob.find_first_of("*?[\\") == glob.size() - 1 && glob.ends_with('*')) {}
 
 User::User(std::string user_name, uint64_t user_identity, UserRules user_rules)
     : name(std::move(user_name)),

@@ -24,8 +24,11 @@ struct KeyPattern {
   static constexpr uint8_t kReads = 1;
   static constexpr uint8_t kWrites = 2;
 
+  KeyPattern(std::string_view glob, uint8_t access_bits);
+
   std::string pattern;
   uint8_t access;
+  bool is_prefix;  // "name*", as most are: needs no glob matching
 };
 
 // One set of permissions. A call must fit a single selector with all that it does.

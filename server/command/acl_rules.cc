@@ -140,7 +140,7 @@ AclRuleError add_key_pattern(std::string_view rule, AclSelector* selector) {
     known.access |= access;
     return AclRuleError::kNone;
   }
-  selector->keys.push_back({std::string(pattern), access});
+  selector->keys.emplace_back(pattern, access);
   return AclRuleError::kNone;
 }
 

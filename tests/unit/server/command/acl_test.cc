@@ -123,6 +123,15 @@ TEST_CASE("acl: keys by what is done with them") {
   const AclVerdict verdict = f.check(user, {"exists", "r1", "x", "y"});
   CHECK(verdict.denial == AclDenial::kKey);
   CHECK(verdict.position == 2);
+  // A pattern that is a prefix is compared as one; the rest by glob.
+  const User globs = f.user({"+@all", "~ab*", "~x?z*", "~lit\\*"});
+  CHECK(f.denial(globs, {"get", "ab"}) == AclDenial::kNone);
+  CHECK(f.denial(globs, {"get", "abc"}) == AclDenial::kNone);
+  CHECK(f.denial(globs, {"get", "a"}) == AclDenial::kKey);
+  CHECK(f.denial(globs, {"get", "xyz1"}) == AclDenial::kNone);
+  CHECK(f.denial(globs, {"get", "xy"}) == AclDenial::kKey);
+  CHECK(f.denial(globs, {"get", "lit*"}) == AclDenial::kNone);
+  CHECK(f.denial(globs, {"get", "lite"}) == AclDenial::kKey);
   // The two halves of a right, given one after the other, are the whole.
   CHECK(describe_keys(f.user({"%R~a", "%W~a"}).rules.selectors.front()) == "~a");
 }
