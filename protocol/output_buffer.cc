@@ -197,6 +197,11 @@ void OutputBuffer::truncate(size_t size) {
   if (tail_->shared != nullptr) limit_ = tail_->limit = cursor_;  // its room is somebody else's bytes
 }
 
+void OutputBuffer::restart() {
+  if (head_ == nullptr || head_ != tail_ || head_->shared != nullptr) return clear();
+  cursor_ = head_->begin = head_->bytes();
+}
+
 void OutputBuffer::clear() {
   while (head_ != nullptr) {
     Chunk* chunk = head_;

@@ -75,6 +75,8 @@ class OutputBuffer {
   // Forgets what was appended since the buffer held `size` bytes.
   void truncate(size_t size);
   void clear();
+  // The same, but the first chunk is kept for what comes: for a buffer that is filled and read again and again.
+  void restart();
   std::string to_string() const;
 
  private:

@@ -31,7 +31,7 @@ void fcall(Context& ctx, bool read_only) {
   if (callback == LUA_NOREF) return ctx.error("ERR " + error);
   const ScriptCall::What what{ScriptKind::kFunction,    callback,  function.function->name,
                               function.function->flags, read_only, keys};
-  ctx.continue_with(std::make_unique<ScriptCall>(ctx, ctx.server().scripting, &thread.engine(), what));
+  ctx.continue_with(std::make_unique<ScriptCall>(ctx, ctx.server().scripting, &thread, what));
 }
 
 uint32_t fcall_guard(Server& server, ArgViews args) {

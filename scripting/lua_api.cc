@@ -37,9 +37,8 @@ const char* read_arguments(lua_State* lua, ScriptRun& run) {
   auto& args = LuaEdge::args(run);
   auto& text = LuaEdge::number_text(run);
   args.clear();
-  size_t numbers = 0;
-  for (int i = 1; i <= count; ++i) numbers += lua_type(lua, i) == LUA_TNUMBER ? 1 : 0;
-  if (text.size() < numbers * kDoubleCharsMax) text.resize(numbers * kDoubleCharsMax);
+  const size_t text_bytes = static_cast<size_t>(count) * kDoubleCharsMax;  // should all of them be numbers
+  if (text.size() < text_bytes) text.resize(text_bytes);
   char* place = text.data();
   for (int i = 1; i <= count; ++i) {
     const int type = lua_type(lua, i);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "scripting/library_load.h"
 #include "scripting/lua_convert.h"
@@ -188,7 +189,6 @@ ScriptRun* LuaEngine::take_run(ScriptKind kind, std::string_view name, ScriptHos
   run->is_stuck_ = false;
   run->is_suspended_ = false;
   run->kill_requested_.store(false, std::memory_order_relaxed);
-  run->started_us_ = monotonic_us();
   run->random_ = random_;
   return run;
 }
@@ -262,9 +262,9 @@ ScriptState LuaEngine::resume(ScriptRun* run) {
   if (!run->kill_requested()) {
     run->host_yield_ = false;
     run->waiting_ = false;
-    run->is_suspended_ = true;
     run->thread_is_clean_ = false;
     run->slice_started_us_ = monotonic_us();
+    if (!std::exchange(run->is_suspended_, true)) run->started_us_ = run->slice_started_us_;
     current_ = run;
     limit_is_enforced_ = true;
     status = lua_resume(run->thread_, arguments);
@@ -397,7 +397,7 @@ bool LuaEngine::run_library(std::string_view code, int64_t timeout_ms, LibraryLo
   sandbox.function_front_ref = function_env_ref_;
   switch_function_globals(lua_, sandbox, true);
   loading_ = load;
-  const int64_t deadline_us = run->started_us_ + timeout_ms * 1000;
+  const int64_t deadline_us = monotonic_us() + timeout_ms * 1000;
   ScriptState state = resume(run);
   while (state == ScriptState::kSliced && (timeout_ms == 0 || monotonic_us() < deadline_us)) state = resume(run);
   loading_ = nullptr;

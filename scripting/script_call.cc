@@ -79,10 +79,11 @@ bool admit_script(Context& ctx, uint32_t flags, bool read_only) {
   return true;
 }
 
-ScriptCall::ScriptCall(Context& ctx, Scripting* scripting, LuaEngine* engine, const What& what)
+ScriptCall::ScriptCall(Context& ctx, Scripting* scripting, ScriptThread* thread, const What& what)
     : ctx_(&ctx),
       scripting_(scripting),
-      engine_(engine),
+      thread_(thread),
+      engine_(&thread->engine()),
       read_only_(what.read_only || ((what.flags & kScriptNoShebang) == 0 && (what.flags & kScriptNoWrites) != 0)),
       allow_oom_((what.flags & kScriptNoShebang) == 0 && (what.flags & kScriptAllowOom) != 0),
       declared_keys_only_(has_promised(what.flags)),
@@ -92,8 +93,8 @@ ScriptCall::ScriptCall(Context& ctx, Scripting* scripting, LuaEngine* engine, co
   const std::span<const std::string_view> rest = ctx.args().subspan(3);
   const auto keys = rest.first(what.keys);
   const auto args = rest.subspan(what.keys);
-  run_ = what.kind == ScriptKind::kEval ? engine->begin_eval(what.function_ref, what.name, keys, args, this)
-                                        : engine->begin_function(what.function_ref, what.name, keys, args, this);
+  run_ = what.kind == ScriptKind::kEval ? engine_->begin_eval(what.function_ref, what.name, keys, args, this)
+                                        : engine_->begin_function(what.function_ref, what.name, keys, args, this);
 }
 
 ScriptCall::~ScriptCall() {
@@ -170,39 +171,41 @@ ScriptHost::Progress ScriptCall::call(std::span<const std::string_view> args, in
 }
 
 ScriptHost::Progress ScriptCall::fetch(std::string_view* reply) {
-  if (!ctx_->extend_guard(*pending_, pending_args_)) {
+  if (!run_pending()) {
     if (!ctx_->guard_is_fixed()) return Progress::kWait;
     // It promised nothing when its guard was taken: the function was replaced in that moment.
     text_ = "-ERR The script was replaced while it started, try again\r\n";
     *reply = text_;
     return Progress::kDone;
   }
-  run_pending();
   *reply = inner_reply();
   return Progress::kDone;
 }
 
-void ScriptCall::run_pending() {
+// False: it needs shards that are busy.
+bool ScriptCall::run_pending() {
   Session& session = ctx_->session();
   const int client_db = session.db;
   session.db = db_;
-  output_.clear();
-  Reply reply(&output_, pending_resp_);
-  ctx_->runner().run_inner(*ctx_, pending_, pending_args_, &reply);
+  thread_->inner_output.restart();
+  Reply reply(&thread_->inner_output, pending_resp_);
+  const bool has_run = ctx_->runner().try_run_inner(*ctx_, pending_, pending_args_, &reply);
   db_ = session.db;
   session.db = client_db;
+  return has_run;
 }
 
 std::string_view ScriptCall::inner_reply() {
   std::array<iovec, 2> pieces;
-  if (output_.gather(pieces) == 1) return {static_cast<const char*>(pieces[0].iov_base), pieces[0].iov_len};
-  text_ = output_.to_string();
+  const OutputBuffer& output = thread_->inner_output;
+  if (output.gather(pieces) == 1) return {static_cast<const char*>(pieces[0].iov_base), pieces[0].iov_len};
+  text_ = output.to_string();
   return text_;
 }
 
 // The row, or null with the error as a reply in text_.
 const Command* ScriptCall::check(std::span<const std::string_view> args) {
-  const Command* command = ctx_->server().commands->find_call(args);
+  const Command* command = thread_->find_command(*ctx_->server().commands, args);
   std::string problem;
   const auto count = static_cast<int>(args.size());
   const bool is_known = command != nullptr && (command->subcommands.empty() || args.size() < 2);

@@ -29,7 +29,7 @@ class ScriptCall final : public SlicedCall, public ScriptHost {
     size_t keys;            // their number; the call's arguments are: command, script, number, keys, arguments
   };
 
-  ScriptCall(Context& ctx, Scripting* scripting, LuaEngine* engine, const What& what);
+  ScriptCall(Context& ctx, Scripting* scripting, ScriptThread* thread, const What& what);
   ~ScriptCall() override;
 
   Step step(Context& ctx) override;
@@ -46,12 +46,13 @@ class ScriptCall final : public SlicedCall, public ScriptHost {
   std::string key_problem_of(const Command& command, std::span<const std::string_view> args) const;
   bool is_declared(std::string_view key) const;
   void become_busy(int64_t elapsed_ms);
-  void run_pending();
+  bool run_pending();
   std::string_view inner_reply();
   void note_long_run();
 
   Context* ctx_;
   Scripting* const scripting_;
+  ScriptThread* const thread_;
   LuaEngine* const engine_;
   ScriptRun* run_;
   const bool read_only_;
@@ -65,8 +66,7 @@ class ScriptCall final : public SlicedCall, public ScriptHost {
   const Command* pending_ = nullptr;
   Args pending_args_;  // on the script's stack
   int pending_resp_ = 2;
-  OutputBuffer output_;
-  std::string text_;  // a reply that is not in one piece in output_
+  std::string text_;  // a reply that is not in one piece in the thread's buffer
 
   std::optional<Scripting::Running> running_;  // once it took longer than a slice
   bool is_busy_ = false;                       // beyond busy-reply-threshold

@@ -26,7 +26,7 @@ void eval(Context& ctx, bool by_sha, bool read_only) {
   if (!admit_script(ctx, script.shebang.flags, read_only)) return;
   const ScriptCall::What what{
       ScriptKind::kEval, compiled->function_ref, script.sha, script.shebang.flags, read_only, keys};
-  ctx.continue_with(std::make_unique<ScriptCall>(ctx, ctx.server().scripting, &thread.engine(), what));
+  ctx.continue_with(std::make_unique<ScriptCall>(ctx, ctx.server().scripting, &thread, what));
 }
 
 uint32_t eval_guard(Server&, ArgViews args) {

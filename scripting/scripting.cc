@@ -1,5 +1,7 @@
 #include "scripting/scripting.h"
 
+#include <cstring>
+
 #include "protocol/errors.h"
 #include "scripting/library_load.h"
 #include "scripting/sha1.h"
@@ -7,6 +9,22 @@
 #include "server/base/text.h"
 
 namespace synap {
+
+// ---- Commands.
+
+const Command* ScriptThread::find_command(const CommandTable& table, std::span<const std::string_view> args) {
+  const std::string_view name = args[0];
+  if (name.empty() || name.size() > sizeof(Memo::name)) return table.find_call(args);
+  const auto mix = static_cast<size_t>(name.front()) * 3 + static_cast<size_t>(name.back()) * 5 + name.size();
+  Memo& memo = memos_[mix % kMemos];
+  if (memo.size == name.size() && std::memcmp(memo.name, name.data(), name.size()) == 0) return memo.command;
+  const Command* command = table.find_call(args);
+  if (command == nullptr || !command->subcommands.empty() || !command->full_name.empty()) return command;
+  std::memcpy(memo.name, name.data(), name.size());
+  memo.size = static_cast<uint8_t>(name.size());
+  memo.command = command;
+  return command;
+}
 
 // ---- Scripts.
 

@@ -7,15 +7,18 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "protocol/output_buffer.h"
 #include "scripting/function_library.h"
 #include "scripting/lua_engine.h"
 #include "scripting/script_cache.h"
 #include "server/base/sync.h"
+#include "server/command/command_table.h"
 #include "server/command/runner.h"
 #include "server/keyspace/keyspace.h"
 
@@ -33,6 +36,10 @@ class ScriptThread {
   };
 
   LuaEngine& engine() { return engine_; }
+  // The reply of the command that a script called just now, until it is a Lua value.
+  OutputBuffer inner_output;
+  // CommandTable::find_call, remembering the commands that scripts of this thread call.
+  const Command* find_command(const CommandTable& table, std::span<const std::string_view> args);
   // Null with the text after "ERR " in *error. EVAL's hot path hashes the body once and compares it, no SHA1.
   const Compiled* script_of_body(std::string_view body, bool by_eval, std::string* error);
   // Null when there is no such script; *error is set if it exists and does not compile here.
@@ -49,10 +56,18 @@ class ScriptThread {
     std::unordered_map<std::string, int> callbacks;
   };
 
+  struct Memo {
+    char name[15] = {};  // as the script spells it
+    uint8_t size = 0;
+    const Command* command = nullptr;
+  };
+  static constexpr size_t kMemos = 32;
+
   const Compiled* compile(std::shared_ptr<CachedScript> script, uint64_t body_hash, std::string* error);
   void forget_dead_scripts();
   void forget_library(CompiledLibrary* library);
 
+  std::array<Memo, kMemos> memos_;
   LuaEngine engine_;
   ScriptCache* cache_;
   FunctionRegistry* registry_;

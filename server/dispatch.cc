@@ -130,6 +130,11 @@ void Dispatcher::hash_keys(const Command* command, const Args& args, KeyHashes* 
   for (const KeyRef& key : key_refs_) keys->add(args[key.position], hash_bytes(args[key.position]));
 }
 
+bool Dispatcher::needs_all_inside(const Command* command, const Args& args) const {
+  const uint32_t call_guard = call_guard_of(server_, command, args.span());
+  return needs_all_shards(command, call_guard) || (command->has(kGrowingGuard) && (call_guard & kGuardDeclared) == 0);
+}
+
 ShardMask Dispatcher::session_mask(const Session& session, const Command* command) const {
   ShardMask mask = 0;
   if (command->has(kUsesWatched | kRunsQueue)) {
@@ -139,9 +144,7 @@ ShardMask Dispatcher::session_mask(const Session& session, const Command* comman
   std::vector<KeyRef> refs;
   for (const QueuedCommand& queued : session.queued) {
     const Args args = const_cast<QueuedCommand&>(queued).args.args();
-    const uint32_t call_guard = call_guard_of(server_, queued.command, args.span());
-    if (needs_all_shards(queued.command, call_guard)) return kAllShardsMask;
-    if (queued.command->has(kGrowingGuard) && (call_guard & kGuardDeclared) == 0) return kAllShardsMask;
+    if (needs_all_inside(queued.command, args)) return kAllShardsMask;
     refs.clear();
     find_keys(*queued.command, args.span(), &refs);
     for (const KeyRef& key : refs) mask |= shard_bit(hash_bytes(args[key.position]));

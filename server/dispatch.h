@@ -123,6 +123,7 @@ class Dispatcher final : public CommandRunner {
   void run_inner(Context& outer, const Command* command, const Args& args, Reply* reply) override;
   std::unique_ptr<InnerCall> start_inner(Context& outer, const Command* command, const Args& args,
                                          Reply* reply) override;
+  bool try_run_inner(Context& outer, const Command* command, const Args& args, Reply* reply) override;
   void count_rejected(const Command* command, std::string_view error_code) override;
   uint64_t inner_cost(Context& outer, const Command* command, const Args& args) override;
 
@@ -161,6 +162,8 @@ class Dispatcher final : public CommandRunner {
   void reject(Caller& caller, const Command* command, std::string_view error);
   bool queue_in_multi(Caller& caller, const Command* command, const Args& args);
   void hash_keys(const Command* command, const Args& args, KeyHashes* keys);
+  // Beyond the shards of its keys, what one command inside another needs.
+  bool needs_all_inside(const Command* command, const Args& args) const;
   ShardMask session_mask(const Session& session, const Command* command) const;
 
   Outcome start(Caller& caller, const Command* command, const Args& args, bool resumed);
@@ -201,6 +204,7 @@ class Dispatcher final : public CommandRunner {
   void expire_hash(DbSlice& slice, int db, Entry* entry, size_t fields_max);
   void fields_expired(DbSlice& slice, int db, Entry* entry, std::span<const std::string> fields);
   void journal_effects();
+  uint64_t hash_of_first_key(const Args& args);
   void prefetch_elements(const CommandBatch& batch, int db, const BatchHashes& hashes);
   bool over_memory_limit();
   void set_out_of_memory(bool refused);

@@ -22,12 +22,21 @@ size_t element_position(const Command& command, size_t argc) {
 
 }  // namespace
 
+// 0: it has none.
+uint64_t Dispatcher::hash_of_first_key(const Args& args) {
+  if (args.size() < 2) return 0;
+  if (args.size() < 4) return hash_bytes(args[1]);
+  const Command* command = look_up(args);  // a script's keys stand behind its code and their number
+  if (command == nullptr || !command->has(kGrowingGuard)) return hash_bytes(args[1]);
+  return args[2] == "0" ? 0 : hash_bytes(args[3]);
+}
+
 void Dispatcher::prefetch(const CommandBatch& batch, int db) {
   BatchHashes hashes;
   const size_t count = std::min(batch.size(), kPrefetchMax);
   for (size_t i = 0; i < count; ++i) {
     const Args args = batch[i];
-    hashes[i] = args.size() < 2 ? 0 : hash_bytes(args[1]);
+    hashes[i] = hash_of_first_key(args);
     if (hashes[i] != 0) environment_.keyspace->slice(db, hashes[i]).table.prefetch_bucket(hashes[i]);
   }
   for (size_t i = 0; i < count; ++i) {

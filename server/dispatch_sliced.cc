@@ -108,9 +108,10 @@ void Dispatcher::run_to_end(Context* ctx) {
 
 class DispatchedInnerCall final : public InnerCall {
  public:
-  DispatchedInnerCall(Dispatcher* dispatcher, Context* outer, const Command* command, const Args& args, Reply* reply)
-      : dispatcher_(dispatcher), outer_(outer) {
-    dispatcher->hash_keys(command, args, &keys_);
+  // The guard must cover the keys.
+  DispatchedInnerCall(Dispatcher* dispatcher, Context* outer, const Command* command, const Args& args, Reply* reply,
+                      KeyHashes keys)
+      : dispatcher_(dispatcher), outer_(outer), keys_(std::move(keys)) {
     dispatcher->fill(&ctx_, command, args, outer->session_, reply);
     ctx_.key_hashes_ = keys_.span();
     ctx_.guard_ = outer->guard_;
@@ -155,19 +156,32 @@ class DispatchedInnerCall final : public InnerCall {
 
   Dispatcher* const dispatcher_;
   Context* const outer_;
+  const KeyHashes keys_;
   Context ctx_;
-  KeyHashes keys_;
   uint64_t busy_ns_ = 0;
   bool started_ = false;
 };
 
 void Dispatcher::run_inner(Context& outer, const Command* command, const Args& args, Reply* reply) {
-  DispatchedInnerCall(this, &outer, command, args, reply).run();
+  KeyHashes keys;
+  hash_keys(command, args, &keys);
+  DispatchedInnerCall(this, &outer, command, args, reply, std::move(keys)).run();
+}
+
+bool Dispatcher::try_run_inner(Context& outer, const Command* command, const Args& args, Reply* reply) {
+  KeyHashes keys;
+  hash_keys(command, args, &keys);
+  if (needs_all_inside(command, args)) keys.add_mask(kAllShardsMask);
+  if (!outer.extend_guard(keys.mask())) return false;
+  DispatchedInnerCall(this, &outer, command, args, reply, std::move(keys)).run();
+  return true;
 }
 
 std::unique_ptr<InnerCall> Dispatcher::start_inner(Context& outer, const Command* command, const Args& args,
                                                    Reply* reply) {
-  return std::make_unique<DispatchedInnerCall>(this, &outer, command, args, reply);
+  KeyHashes keys;
+  hash_keys(command, args, &keys);
+  return std::make_unique<DispatchedInnerCall>(this, &outer, command, args, reply, std::move(keys));
 }
 
 }  // namespace synap

@@ -334,16 +334,7 @@ bool Context::covers(std::string_view key, bool writing) const {
   return guard_ != nullptr && guard_->covers(shard_bit(hash_of(key)), writing);
 }
 
-bool Context::extend_guard(const Command& inner, const Args& args) {
-  ShardMask mask = 0;
-  const bool all_in_this_call = inner.guard != nullptr && (inner.guard(server(), args.span()) & kGuardAllShards) != 0;
-  if (inner.has(kAllShards | kSelfGuarded | kGrowingGuard) || all_in_this_call) {
-    mask = kAllShardsMask;
-  } else {
-    std::vector<KeyRef> keys;
-    find_keys(inner, args.span(), &keys);
-    for (const KeyRef& key : keys) mask |= shard_bit(hash_bytes(args[key.position]));
-  }
+bool Context::extend_guard(ShardMask mask) {
   if (guard_->covers(mask, false)) return true;
   if (guard_is_fixed_) return false;
   if (guard_->try_extend(mask)) return true;

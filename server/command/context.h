@@ -446,9 +446,9 @@ class Context {
   // Goes on with the command as a sliced one: the handler returns without replying, the call's steps reply. In EXEC all
   // steps run at once.
   void continue_with(std::unique_ptr<SlicedCall> call) { sliced_call_ = std::move(call); }
-  // Makes the guard cover the keys of a command to be run inside this one. False: some shard is busy; return kNeedShards
-  // from the step, and at the next step the keys are covered. Only a row with kGrowingGuard may ask for more than it has.
-  bool extend_guard(const Command& command, const Args& args);
+  // Makes the guard cover more shards. False: some of them is busy; return kNeedShards from the step, and at the next step
+  // they are covered. Only a row with kGrowingGuard may ask for more than it has.
+  bool extend_guard(ShardMask mask);
   // The guard was taken for the declared keys only and cannot be extended (kGuardDeclared).
   bool guard_is_fixed() const { return guard_is_fixed_; }
   // Inside EXEC or a script.

@@ -26,6 +26,8 @@ class CommandRunner {
                                                  Reply* reply) = 0;
   // A script was not allowed to run the command (null: there is none).
   virtual void count_rejected(const Command* command, std::string_view error_code) = 0;
+  // Extends the outer guard to the command's keys, then runs it. False: as Context::extend_guard, and nothing has run.
+  virtual bool try_run_inner(Context& outer, const Command* command, const Args& args, Reply* reply) = 0;
   // What the command's cost function says, 0 without one.
   virtual uint64_t inner_cost(Context& outer, const Command* command, const Args& args) = 0;
 
