@@ -64,6 +64,7 @@ void Client::on_data(std::span<char> bytes) {
   host_->statistics->net_in_bytes.add(bytes.size());
   if (direct_read_) {
     parser_.direct_read_done(bytes.size());
+    if (over_query_limit()) return;
   } else {
     parser_.feed({bytes.data(), bytes.size()});
   }
@@ -83,16 +84,21 @@ void Client::run() {
   running_ = false;
   if (!closing_) {
     parser_.keep_tail();
-    const auto limit = static_cast<size_t>(host_->server->config->current().client_query_buffer_limit);
-    if (parser_.buffered_bytes() > limit) {
-      log_warning("Closing client that reached max query buffer length (client id %llu)",
-                  static_cast<unsigned long long>(id()));
-      host_->statistics->query_limit_disconnections.add();
-      begin_close();
-    }
+    static_cast<void>(over_query_limit());
   }
   flush();
   if (holds_much()) publish_sizes();
+}
+
+// A command that is not complete yet may not grow for ever. True: the client is being closed.
+bool Client::over_query_limit() {
+  const auto limit = static_cast<size_t>(host_->server->config->current().client_query_buffer_limit);
+  if (parser_.buffered_bytes() <= limit) return false;
+  log_warning("Closing client that reached max query buffer length (client id %llu)",
+              static_cast<unsigned long long>(id()));
+  host_->statistics->query_limit_disconnections.add();
+  begin_close();
+  return true;
 }
 
 // One batch. True: there may be more to run.
@@ -199,6 +205,7 @@ void Client::cancel_timeout() {
 bool Client::unblock(bool error) {
   if (waiter_ == nullptr || !waiter_->claim()) return false;
   host_->dispatcher->forget_waiter(*host_->reactor, waiter_);
+  host_->dispatcher->count_unblocked(*waiter_, error);
   leave_blocked_state();
   if (error) {
     reply_.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");

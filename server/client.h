@@ -93,6 +93,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   void protocol_error();
   void check_output_limit(int64_t now_ms);
   bool holds_much() const;
+  bool over_query_limit();
   void publish_sizes();
   void begin_close();
   void release_if_idle();

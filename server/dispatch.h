@@ -135,6 +135,8 @@ class Dispatcher final : public CommandRunner {
   void forget_watched(Session& session, Reactor& reactor);
   // A blocked client's time is up, or it was unblocked or left: takes it off its keys.
   void forget_waiter(Reactor& reactor, const std::shared_ptr<Waiter>& waiter);
+  // A blocked command ended without being served: INFO counts it as a call.
+  void count_unblocked(const Waiter& waiter, bool failed);
   // A key of a blocked client became ready, but not all its shards were at hand.
   void retry_waiter(Reactor& reactor, const std::shared_ptr<Waiter>& waiter);
   // One slice of active expiry on this reactor's share of the shards; `budget_us` bounds it.

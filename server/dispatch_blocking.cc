@@ -179,6 +179,13 @@ void Dispatcher::forget_waiter(Reactor& reactor, const std::shared_ptr<Waiter>& 
   });
 }
 
+void Dispatcher::count_unblocked(const Waiter& waiter, bool failed) {
+  const Command* command = static_cast<const BlockedCommand&>(waiter).command;
+  CommandStatistics& counters = statistics_->per_command[server_.commands->index_of(command)];
+  counters.calls.add();
+  if (failed) counters.failed.add();
+}
+
 void Dispatcher::with_shards(Reactor& reactor, ShardMask mask, GuardedWork work) {
   ShardGuard guard;
   for (;;) {

@@ -21,6 +21,7 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/random.h"
+#include "server/base/rate_meter.h"
 #include "server/client.h"
 #include "server/client_eviction.h"
 #include "server/admin/authentication.h"
@@ -53,6 +54,7 @@ constexpr int64_t kShutdownWaitUs = 10'000'000;
 constexpr int64_t kShutdownPollMs = 2;
 // Active expiry: its share of a cron interval at most, as Redis's 25 %.
 constexpr int64_t kExpireBudgetUs = kCronMs * 1000 / 4;
+constexpr int64_t kConfigGraceUs = 10'000'000;
 
 OomClass oom_class_of(const Config& config) {
   return config.replicaof.host.empty() ? OomClass::kMaster : OomClass::kReplica;
@@ -82,6 +84,8 @@ struct Synap::Impl final : KeyspaceObserver {
   Impl(LoadedConfig loaded, const char* executable);
 
   int run();
+  void sample_rates();
+  void retire_configs();
   void deal(int fd, SocketKind kind);
   std::string_view refuse(int fd, SocketKind kind) const;
   bool is_protected_from(int fd) const;
@@ -133,6 +137,7 @@ struct Synap::Impl final : KeyspaceObserver {
   std::unique_ptr<PubSub> pubsub;
   std::unique_ptr<WorkerPool> workers;
   WorkerPool* workers_pointer = nullptr;
+  RateMeter commands_rate, input_rate, output_rate;  // reactor 0
   WorkerPool* const no_workers = nullptr;
   TlsLoad tls_load;
   std::unique_ptr<Listening> listening;
@@ -159,7 +164,8 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
       acl(&commands, &config),
       configured_users(loaded.users) {
   const auto reactor_count = static_cast<size_t>(loaded.config.io_threads);
-  reclamation_start(reactor_count);
+  reclamation_start(reactor_count, kWorkers);
+  retire_configs();
   std::vector<Reactor*> reactors;
   for (size_t i = 0; i < reactor_count; ++i) {
     lanes.emplace_back().reactor = std::make_unique<Reactor>(i);
@@ -227,7 +233,7 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
                                                               statistics.add_thread()));
   }
   for (Lane& lane : lanes) set_up_lane(lane);
-  workers = std::make_unique<WorkerPool>(std::move(worker_dispatchers));
+  workers = std::make_unique<WorkerPool>(std::move(worker_dispatchers), lanes.size());
   workers_pointer = workers.get();
 }
 
@@ -264,12 +270,17 @@ void Synap::Impl::cron(Lane& lane) {
   lane.dispatcher->begin_turn();  // timers run before the poll's check phase
   const int64_t now_ms = lane.dispatcher->environment().now_ms;
   if (!server.cron_paused.load(std::memory_order_relaxed) && !state.has(kStateLoading)) {
+    const int64_t began_us = monotonic_us();
     lane.dispatcher->expire_cycle(lane.reactor->index(), lanes.size(), kExpireBudgetUs);
+    const int64_t took_ms = (monotonic_us() - began_us) / 1000;
+    const int64_t threshold_ms = config.current().latency_monitor_threshold;
+    if (threshold_ms > 0 && took_ms >= threshold_ms) latency.add("expire-cycle", took_ms);
   }
   std::vector<Client*> all;  // cron may close some
   for (const auto& [id, client] : lane.clients) all.push_back(client.get());
   for (Client* client : all) client->cron(now_ms);
   if (lane.reactor->index() != 0) return;
+  sample_rates();
   server.pause.check(&state, clients.get(), now_ms);
   save_if_due(lane, now_ms);
   memory_counter_settle();
@@ -278,6 +289,34 @@ void Synap::Impl::cron(Lane& lane) {
   if (used > server.peak_memory_bytes.load(std::memory_order_relaxed)) {
     server.peak_memory_bytes.store(used, std::memory_order_relaxed);
   }
+}
+
+void Synap::Impl::sample_rates() {
+  const int64_t now_us = monotonic_us();
+  const auto sample = [&](RateMeter* meter, Counter ThreadStatistics::*counter, std::atomic<int64_t>* rate) {
+    rate->store(meter->sample(now_us, statistics.sum(counter)), std::memory_order_relaxed);
+  };
+  sample(&commands_rate, &ThreadStatistics::commands, &server.operations_per_second);
+  sample(&input_rate, &ThreadStatistics::net_in_bytes, &server.input_bytes_per_second);
+  sample(&output_rate, &ThreadStatistics::net_out_bytes, &server.output_bytes_per_second);
+}
+
+// Old configurations are freed once no thread can hold one: reactors have passed a turn and workers a job; threads that
+// only look one up for a moment (AOF, log) have had a while.
+void Synap::Impl::retire_configs() {
+  struct Old {
+    int64_t since_us;
+    std::unique_ptr<const Config> config;
+  };
+  config.set_retire([old = std::make_shared<std::deque<Old>>()](std::unique_ptr<const Config> retired) {
+    const int64_t now_us = monotonic_us();
+    old->push_back({now_us, std::move(retired)});
+    while (old->front().since_us + kConfigGraceUs < now_us) {
+      auto* memory = const_cast<Config*>(old->front().config.release());
+      reclamation_retire(memory, [](void* snapshot) { delete static_cast<Config*>(snapshot); });
+      old->pop_front();
+    }
+  });
 }
 
 void Synap::Impl::maxmemory_changed(const Config& after) {

@@ -3,13 +3,15 @@
 #include <utility>
 
 #include "server/dispatch.h"
+#include "server/keyspace/background.h"
 #include "server/keyspace/memory_counter.h"
 
 namespace synap {
 
-WorkerPool::WorkerPool(std::vector<std::unique_ptr<Dispatcher>> dispatchers) : dispatchers_(std::move(dispatchers)) {
-  for (const auto& dispatcher : dispatchers_) {
-    threads_.emplace_back([this, &dispatcher] { run(*dispatcher); });
+WorkerPool::WorkerPool(std::vector<std::unique_ptr<Dispatcher>> dispatchers, size_t first_place)
+    : dispatchers_(std::move(dispatchers)) {
+  for (size_t i = 0; i < dispatchers_.size(); ++i) {
+    threads_.emplace_back([this, i, first_place] { run(*dispatchers_[i], first_place + i); });
   }
 }
 
@@ -21,7 +23,7 @@ void WorkerPool::submit(Job job) {
   work_came_.notify_one();
 }
 
-void WorkerPool::run(Dispatcher& dispatcher) {
+void WorkerPool::run(Dispatcher& dispatcher, size_t place) {
   memory_counter_join();
   for (;;) {
     Job job;
@@ -32,7 +34,9 @@ void WorkerPool::run(Dispatcher& dispatcher) {
       job = std::move(jobs_.front());
       jobs_.pop_front();
     }
+    reclamation_enter(place);
     job(dispatcher);
+    reclamation_leave(place);
   }
 }
 

@@ -17,7 +17,8 @@ class WorkerPool {
  public:
   using Job = std::function<void(Dispatcher&)>;
 
-  explicit WorkerPool(std::vector<std::unique_ptr<Dispatcher>> dispatchers);
+  // `first_place`: of the workers among those that reclamation waits for.
+  WorkerPool(std::vector<std::unique_ptr<Dispatcher>> dispatchers, size_t first_place);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
@@ -28,7 +29,7 @@ class WorkerPool {
   void stop();
 
  private:
-  void run(Dispatcher& dispatcher);
+  void run(Dispatcher& dispatcher, size_t place);
 
   std::vector<std::unique_ptr<Dispatcher>> dispatchers_;
   std::vector<std::thread> threads_;

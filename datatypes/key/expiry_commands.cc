@@ -5,6 +5,7 @@
 #include "server/base/text.h"
 #include "server/command/context.h"
 #include "server/command/expiry_arguments.h"
+#include "server/command/server_api.h"
 
 namespace synap {
 
@@ -57,7 +58,9 @@ void expire(Context& ctx, ExpiryUnit unit, bool absolute) {
   const std::string_view key = ctx.arg(1);
   const Entry* entry = ctx.lookup(key);
   if (entry == nullptr || !allows(condition, entry->expiry_ms(), expiry_ms)) return ctx.reply().zero();
-  if (expiry_ms <= ctx.now_ms()) {
+  // While loading and on a replica nothing goes by itself: the deletion comes from the log or the master.
+  const bool deletes = !ctx.environment().replica && !ctx.server().state->has(kStateLoading);
+  if (expiry_ms <= ctx.now_ms() && deletes) {
     const bool lazy = ctx.config().lazyfree_lazy_expire;
     ctx.remove(key, lazy);
     ctx.changed(key, 1, kEventGeneric, "del");
@@ -76,7 +79,7 @@ void cmd_pexpireat(Context& ctx) { expire(ctx, ExpiryUnit::kMilliseconds, true);
 
 // -2: no such key; -1: no expiry.
 void reply_expiry(Context& ctx, bool in_seconds, bool absolute) {
-  const Entry* entry = ctx.peek(ctx.arg(1));
+  const Entry* entry = ctx.lookup(ctx.arg(1), Context::Touch::kNever);
   if (entry == nullptr) return ctx.reply().integer(-2);
   if (!entry->has_expiry()) return ctx.reply().integer(-1);
   const int64_t ms = absolute ? entry->expiry_ms() : std::max<int64_t>(entry->expiry_ms() - ctx.now_ms(), 0);

@@ -2,6 +2,7 @@
 #include "datatypes/key/key_commands.h"
 
 #include <climits>
+#include <utility>
 
 #include "server/base/number.h"
 #include "server/base/text.h"
@@ -25,14 +26,16 @@ void remove_keys(Context& ctx, bool lazy) {
 void cmd_del(Context& ctx) { remove_keys(ctx, true); }
 void cmd_unlink(Context& ctx) { remove_keys(ctx, true); }
 
-void cmd_exists(Context& ctx) {
+void count_keys(Context& ctx, Context::Touch touch) {
   int64_t found = 0;
-  for (size_t i = 1; i < ctx.argc(); ++i) found += ctx.lookup(ctx.arg(i)) != nullptr ? 1 : 0;
+  for (size_t i = 1; i < ctx.argc(); ++i) found += ctx.lookup(ctx.arg(i), touch) != nullptr ? 1 : 0;
   ctx.reply().integer(found);
 }
+void cmd_exists(Context& ctx) { count_keys(ctx, Context::Touch::kNever); }
+void cmd_touch(Context& ctx) { count_keys(ctx, Context::Touch::kAlways); }
 
 void cmd_type(Context& ctx) {
-  const Entry* entry = ctx.peek(ctx.arg(1));
+  const Entry* entry = ctx.lookup(ctx.arg(1), Context::Touch::kNever);
   ctx.reply().simple(entry == nullptr ? "none" : type_ops(entry).name);
 }
 
@@ -95,13 +98,16 @@ bool parse_db(Context& ctx, std::string_view text, int* db) {
   return true;
 }
 
-// A live entry of another database; one past its expiry is freed and counts as absent.
+// A live entry of another database; one past its expiry is deleted, as any look at it does, and counts as absent.
 Entry* find_in(Context& ctx, int db, std::string_view key) {
   const uint64_t hash = ctx.hash_of(key);
   DbSlice& slice = ctx.keyspace().slice(db, hash);
   Entry* entry = slice.find(hash, key);
   if (entry == nullptr || !entry->expired(ctx.now_ms())) return entry;
-  dispose_entry(slice.take(hash, key));
+  const int own_db = std::exchange(ctx.session().db, db);  // what is journaled and told of it is of that database
+  ctx.remove(key);
+  ctx.session().db = own_db;
+  if (slice.find(hash, key) != nullptr) dispose_entry(slice.take(hash, key));  // a replica does not expire by itself
   return nullptr;
 }
 
@@ -169,7 +175,7 @@ constexpr Command kRows[] = {
     {.name = "exists", .handler = cmd_exists, .arity = -2, .flags = kReadonly | kFast, .categories = kCatKeyspace,
      .key_specs = {key_range(1, -1, 1, kKeyRO)}, .cost = argument_cost,
      .tips = {"request_policy:multi_shard", "response_policy:agg_sum"}},
-    {.name = "touch", .handler = cmd_exists, .arity = -2, .flags = kReadonly | kFast, .categories = kCatKeyspace,
+    {.name = "touch", .handler = cmd_touch, .arity = -2, .flags = kReadonly | kFast, .categories = kCatKeyspace,
      .key_specs = {key_range(1, -1, 1, kKeyRO)}, .cost = argument_cost,
      .tips = {"request_policy:multi_shard", "response_policy:agg_sum"}},
     {.name = "type", .handler = cmd_type, .arity = 2, .flags = kReadonly | kFast, .categories = kCatKeyspace,

@@ -36,13 +36,26 @@ const Entry* random_entry(Context& ctx, size_t total) {
   return slice_of(ctx, shard).table.random([&random] { return random.next(); });
 }
 
+// Any key that is not past its expiry, the first in the order of the tables.
+const Entry* any_live_entry(Context& ctx) {
+  const Entry* found = nullptr;
+  for (size_t shard = 0; shard < kShards && found == nullptr; ++shard) {
+    slice_of(ctx, shard).table.for_each([&](const Entry* entry, bool) {
+      if (found == nullptr && !entry->expired(ctx.now_ms())) found = entry;
+    });
+  }
+  return found;
+}
+
+// Keys past their expiry that come up are deleted afterwards; only where they are nearly all does chance give up.
 void cmd_randomkey(Context& ctx) {
   const size_t total = ctx.keyspace().key_count(ctx.db());
-  for (int i = 0; total != 0 && i < kRandomTriesMax; ++i) {
-    const Entry* entry = random_entry(ctx, total);
-    if (!entry->expired(ctx.now_ms())) return ctx.reply().bulk(entry->key());
+  const Entry* entry = nullptr;
+  for (int i = 0; total != 0 && entry == nullptr && i < kRandomTriesMax; ++i) {
+    entry = ctx.peek(random_entry(ctx, total)->key());
   }
-  ctx.reply().null();
+  if (entry == nullptr && total != 0) entry = any_live_entry(ctx);
+  entry == nullptr ? ctx.reply().null() : ctx.reply().bulk(entry->key());
 }
 
 void cmd_keys(Context& ctx) {
@@ -71,20 +84,21 @@ void cmd_scan(Context& ctx) {
   if (!parse_scan_options(ctx, 2, ScanTarget::kKeys, &scan)) return;
   size_t shard = static_cast<size_t>(cursor >> kTableCursorBits) % kShards;
   uint64_t place = cursor & ((uint64_t{1} << kTableCursorBits) - 1);
-  std::vector<const Entry*> found;
+  std::vector<const Entry*> found, due;
   size_t seen = 0;
   size_t steps = 0;
   const auto visit = [&](const Entry* entry) {
     ++seen;
-    if (entry->expired(ctx.now_ms()) || !scan.matches(entry->key())) return;
+    if (!scan.matches(entry->key())) return;
     if (!scan.type_name.empty() && !equals_ignore_case(type_ops(entry).name, scan.type_name)) return;
-    found.push_back(entry);
+    (entry->expired(ctx.now_ms()) ? due : found).push_back(entry);
   };
   const size_t steps_max = scan.count > SIZE_MAX / 10 ? SIZE_MAX : std::max<size_t>(scan.count * 10, kShards);
   while (shard < kShards && seen < scan.count && steps++ < steps_max) {
     place = slice_of(ctx, shard).table.scan(place, visit);
     if (place == 0) ++shard;
   }
+  for (const Entry* entry : due) static_cast<void>(ctx.peek(entry->key()));  // a look at a key past its expiry ends it
   const uint64_t next = shard == kShards ? 0 : static_cast<uint64_t>(shard) << kTableCursorBits | place;
   ctx.reply().array(2);
   reply_scan_cursor(ctx, next);

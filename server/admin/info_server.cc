@@ -101,8 +101,13 @@ void info_clients(Server& server, InfoWriter& info) {
   info.number("watching_clients", watching);
   info.number("clients_in_timeout_table", server.blocked_clients.load(std::memory_order_relaxed));
   info.number("total_watched_keys", watched_keys);
-  info.number("total_blocking_keys", 0);
-  info.number("total_blocking_keys_on_nokey", 0);
+  size_t blocking = 0, blocking_on_nokey = 0;
+  for (size_t i = 0; i < kShards; ++i) {
+    blocking += server.keyspace->shard(i).waiters.key_count();
+    blocking_on_nokey += server.keyspace->shard(i).waiters.nokey_count();
+  }
+  info.number("total_blocking_keys", blocking);
+  info.number("total_blocking_keys_on_nokey", blocking_on_nokey);
 }
 
 // Scripts and functions share one Lua state per thread: its bytes stand under vm_eval.
@@ -177,8 +182,11 @@ void info_stats(Server& server, InfoWriter& info) {
   info.number("total_net_output_bytes", statistics.sum(&ThreadStatistics::net_out_bytes));
   info.number("total_net_repl_input_bytes", 0);
   info.number("total_net_repl_output_bytes", 0);
-  info.fixed("instantaneous_input_kbps", 0);
-  info.fixed("instantaneous_output_kbps", 0);
+  const auto kilobytes = [](const std::atomic<int64_t>& bytes) {
+    return static_cast<double>(bytes.load(std::memory_order_relaxed)) / 1024;
+  };
+  info.fixed("instantaneous_input_kbps", kilobytes(server.input_bytes_per_second));
+  info.fixed("instantaneous_output_kbps", kilobytes(server.output_bytes_per_second));
   info.number("rejected_connections", statistics.sum(&ThreadStatistics::rejected_connections));
   info.number("sync_full", 0);
   info.number("sync_partial_ok", 0);

@@ -353,8 +353,9 @@ void Context::for_each_shard(const std::function<void(Shard&)>& visit) {
   }
 }
 
-void Context::touch(const Entry* entry) {
-  if (session_ != nullptr && session_->has(kSessionNoTouch)) return;
+void Context::touch(const Entry* entry, Touch when) {
+  const bool spared = session_ != nullptr && session_->has(kSessionNoTouch);
+  if (when == Touch::kNever || (spared && when != Touch::kAlways)) return;
   const uint32_t before = entry->access_clock();
   const uint32_t after = environment_->access_clock.touched(before);
   // Readers share the entry; whichever clock is stored last will do.
@@ -370,7 +371,7 @@ const Entry* Context::peek(std::string_view key) {
   return nullptr;
 }
 
-const Entry* Context::lookup(std::string_view key) {
+const Entry* Context::lookup(std::string_view key, Touch when) {
   const Entry* entry = peek(key);
   if (entry == nullptr) {
     environment_->stats->count(environment_->stats->misses);
@@ -378,7 +379,7 @@ const Entry* Context::lookup(std::string_view key) {
     return nullptr;
   }
   environment_->stats->count(environment_->stats->hits);
-  touch(entry);
+  touch(entry, when);
   return entry;
 }
 
@@ -588,6 +589,9 @@ void Context::put_entry(int target_db, Entry* entry) {
   DbSlice& keys = shard.dbs[static_cast<size_t>(target_db)];
   SYNAP_ASSERT(keys.find(hash, entry->key()) == nullptr);
   keys.add(hash, entry);
+  if ((config().notify_keyspace_events & kEventNew) != 0) {
+    environment_->observer->keyspace_event(target_db, kEventNew, "new", entry->key());
+  }
   shard.watches.touch(target_db, entry->key());
   if (can_wake_waiters(entry->type())) shard.waiters.key_changed(target_db, entry->key(), false);
   if (environment_->tracking) environment_->observer->key_changed(target_db, entry->key(), session_);

@@ -371,7 +371,8 @@ class Context {
   }
   bool read_string(std::string_view key, StringRef* value);
   // The entry whatever its type; null when absent.
-  const Entry* lookup(std::string_view key);
+  enum class Touch { kUnlessAsked, kNever, kAlways };  // asked: by CLIENT NO-TOUCH
+  const Entry* lookup(std::string_view key, Touch when = Touch::kUnlessAsked);
   // The same without counting or touching: TYPE, OBJECT, cost functions.
   const Entry* peek(std::string_view key);
   template <class T>
@@ -473,7 +474,7 @@ class Context {
   // The live entry for a write, or null; one past its expiry is deleted first (on a replica: hidden).
   Entry* find_for_write(std::string_view key, uint64_t hash);
   void delete_expired(Entry* entry, uint64_t hash);
-  void touch(const Entry* entry);
+  void touch(const Entry* entry, Touch when = Touch::kUnlessAsked);
   // Watchers, waiters and tracking learn that the key changed or went away.
   void announce(std::string_view key, uint64_t hash, bool deleted, bool expired = false);
   DbSlice& slice(uint64_t hash) { return environment_->keyspace->slice(db(), hash); }

@@ -20,6 +20,7 @@ std::string shortened(std::string_view arg) {
 }  // namespace
 
 void Slowlog::add(Context& ctx, int64_t duration_us) {
+  if (ctx.config().slowlog_max_len == 0) return;
   SlowlogEntry entry;
   entry.time_seconds = ctx.now_ms() / 1000;
   entry.duration_us = duration_us;

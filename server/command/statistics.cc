@@ -1,16 +1,35 @@
 #include "server/command/statistics.h"
 
+#include <algorithm>
+
 namespace synap {
+
+namespace {
+
+// The server's own codes are told apart however many others scripts invent.
+constexpr std::string_view kOwnCodes[] = {
+    "ASK",         "BUSY",     "BUSYGROUP", "BUSYKEY",    "CROSSSLOT", "DENIED",  "ERR",     "EXECABORT", "INVALIDOBJ", "IOERR",
+    "LOADING",     "MASTERDOWN", "MISCONF", "MOVED",      "NOAUTH",    "NOGOODSLAVE", "NOGROUP", "NOMASTERLINK", "NOPERM", "NOPROTO",
+    "NOREPLICAS",  "NOSCRIPT", "NOTBUSY",   "NOTREADY",   "OOM",       "READONLY", "TRYAGAIN", "UNBLOCKED", "UNKILLABLE", "WRONGPASS",
+    "WRONGTYPE",
+};
+constexpr std::string_view kOtherCodes = "ERRORSTATS_OVERFLOW";
+
+bool is_own(std::string_view code) {
+  return std::find(std::begin(kOwnCodes), std::end(kOwnCodes), code) != std::end(kOwnCodes);
+}
+
+}  // namespace
 
 void ThreadStatistics::count_error(std::string_view code) {
   errors.add();
   LockGuard guard(mutex_);
-  const auto it = errors_by_code_.find(code);
-  if (it != errors_by_code_.end()) {
-    ++it->second;
-  } else if (errors_by_code_.size() < kErrorCodesMax) {
-    errors_by_code_.emplace(code, 1);
+  auto it = errors_by_code_.find(code);
+  if (it == errors_by_code_.end() && errors_by_code_.size() >= kErrorCodesMax && !is_own(code)) {
+    code = kOtherCodes;
+    it = errors_by_code_.find(code);
   }
+  it == errors_by_code_.end() ? static_cast<void>(errors_by_code_.emplace(code, 1)) : static_cast<void>(++it->second);
 }
 
 std::map<std::string, uint64_t, std::less<>> ThreadStatistics::errors_by_code() const {

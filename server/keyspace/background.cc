@@ -91,43 +91,56 @@ class BackgroundThread {
   std::atomic<size_t> pending_{0}, freed_{0}, pending_bytes_{0};
 };
 
-// Retired memory waits until every reactor has passed its loop's top twice since (epochs of retirement).
+// Retired memory waits until every reactor has passed its loop's top twice since (epochs of retirement), and every
+// worker has begun its job since or is idle.
 class Reclamation {
  public:
-  void start(size_t reactors) {
+  void start(size_t reactors, size_t workers) {
     LockGuard guard(mutex_);
     passed_.assign(reactors, 0);
-    immediate_.store(reactors <= 1, std::memory_order_relaxed);
+    passed_.resize(reactors + workers, kIdle);
+    immediate_.store(reactors + workers <= 1, std::memory_order_relaxed);
   }
 
-  void retire(void* memory) {
-    if (immediate_.load(std::memory_order_relaxed)) return std::free(memory);
+  void retire(void* memory, void (*release)(void*)) {
+    if (immediate_.load(std::memory_order_relaxed)) return release(memory);
     LockGuard guard(mutex_);
-    retired_.push_back(Retired{memory, epoch_.load(std::memory_order_relaxed)});
+    retired_.push_back(Retired{memory, release, epoch_.load(std::memory_order_relaxed)});
     waiting_.store(true, std::memory_order_relaxed);
   }
 
   void quiescent(size_t reactor) {
     if (!waiting_.load(std::memory_order_relaxed)) return;
-    std::vector<void*> free_now;
+    std::vector<Retired> free_now;
     {
       LockGuard guard(mutex_);
       passed_[reactor] = epoch_.load(std::memory_order_relaxed);
       uint64_t oldest = UINT64_MAX;
       for (const uint64_t passed : passed_) oldest = oldest < passed ? oldest : passed;
       while (!retired_.empty() && retired_.front().epoch < oldest) {
-        free_now.push_back(retired_.front().memory);
+        free_now.push_back(retired_.front());
         retired_.pop_front();
       }
       epoch_.fetch_add(1, std::memory_order_relaxed);
       waiting_.store(!retired_.empty(), std::memory_order_relaxed);
     }
-    for (void* memory : free_now) std::free(memory);
+    for (const Retired& retired : free_now) retired.release(retired.memory);
+  }
+
+  void enter(size_t place) {
+    LockGuard guard(mutex_);
+    passed_[place] = epoch_.load(std::memory_order_relaxed);
+  }
+  void leave(size_t place) {
+    LockGuard guard(mutex_);
+    passed_[place] = kIdle;
   }
 
  private:
+  static constexpr uint64_t kIdle = UINT64_MAX;
   struct Retired {
     void* memory;
+    void (*release)(void*);
     uint64_t epoch;
   };
   Mutex mutex_{LockRank::kLeaf};
@@ -161,8 +174,11 @@ void background_reset_stats() { background().reset_stats(); }
 void background_stop() { background().stop(); }
 void background_after_fork_child() { background().after_fork_child(); }
 
-void reclamation_start(size_t reactors) { reclamation().start(reactors); }
+void reclamation_start(size_t reactors, size_t workers) { reclamation().start(reactors, workers); }
 void reclamation_quiescent(size_t reactor) { reclamation().quiescent(reactor); }
-void retire_table_memory(void* memory) { reclamation().retire(memory); }
+void reclamation_enter(size_t place) { reclamation().enter(place); }
+void reclamation_leave(size_t place) { reclamation().leave(place); }
+void reclamation_retire(void* memory, void (*release)(void*)) { reclamation().retire(memory, release); }
+void retire_table_memory(void* memory) { reclamation().retire(memory, std::free); }
 
 }  // namespace synap

@@ -22,9 +22,14 @@ void background_stop();
 // In a forked child: the thread is gone, work is done inline.
 void background_after_fork_child();
 
-// Quiescent-state reclamation of table memory (segments, directories). `reactors` threads register once at start; each
-// says at its loop's top that it holds no pointers into tables. With one reactor memory is freed at once.
-void reclamation_start(size_t reactors);
+// Quiescent-state reclamation of what threads read without a lock: table memory (segments, directories) that prefetches
+// look at, old configurations. The reactors register once at start and say at their loops' tops that they hold none of
+// it; workers, whose places follow the reactors', say when they begin and end a job. Before the start nothing is shared.
+void reclamation_start(size_t reactors, size_t workers);
 void reclamation_quiescent(size_t reactor);
+void reclamation_enter(size_t place);
+void reclamation_leave(size_t place);
+// `release(memory)` is called once nobody can be reading it any more.
+void reclamation_retire(void* memory, void (*release)(void*));
 
 }  // namespace synap

@@ -38,8 +38,9 @@ struct Waiter {
 class WaiterTable {
  public:
   bool empty() const { return keys_.empty(); }
-  // Keys that clients wait on, and clients among all keys (counted once per key).
-  size_t key_count() const { return keys_.size(); }
+  // Keys that clients wait on, and those of them whose going away wakes somebody. Any thread, for INFO.
+  size_t key_count() const { return key_count_.load(std::memory_order_relaxed); }
+  size_t nokey_count() const { return nokey_count_.load(std::memory_order_relaxed); }
 
   void add(int db, std::string_view key, std::shared_ptr<Waiter> waiter);
   void remove(int db, std::string_view key, const Waiter* waiter);
@@ -68,9 +69,12 @@ class WaiterTable {
 
  private:
   using Key = std::pair<int, std::string>;
+  using Waiters = std::list<std::shared_ptr<Waiter>>;
+  void recount(const Waiters& waiters, bool had_nokey);
   void mark_ready(int db, std::string_view key, bool deleted);
 
-  std::map<Key, std::list<std::shared_ptr<Waiter>>> keys_;
+  std::map<Key, Waiters> keys_;
+  std::atomic<size_t> key_count_{0}, nokey_count_{0};
   std::vector<ReadyKey> ready_;
 };
 
