@@ -8,6 +8,7 @@
 #include "datatypes/hyperloglog/hyperloglog_commands.h"
 #include "datatypes/key/key_commands.h"
 #include "datatypes/list/list_commands.h"
+#include "datatypes/pubsub/pubsub_commands.h"
 #include "datatypes/set/set_commands.h"
 #include "datatypes/stream/stream_commands.h"
 #include "datatypes/string/string_commands.h"
@@ -36,6 +37,7 @@ const std::array kFamilies = {
     kObjectCommands,
     kSortCommands,
     kWaitCommands,
+    kPubSubCommands,
     kDumpCommands,
     kSnapshotCommands,
     kListCommands,

@@ -1,4 +1,5 @@
 // What a client does with its own connection.
+#include "datatypes/pubsub/pubsub.h"
 #include "server/admin/connection_commands.h"
 
 #include <climits>
@@ -140,6 +141,7 @@ void cmd_reset(Context& ctx) {
     return ctx.error("ERR can only reset normal client connections");
   }
   if (monitors) ctx.server().monitor->remove(session.id());
+  ctx.server().pubsub->forget(session);
   discard_transaction(ctx);  // the row's kUsesWatched has locked the shards of the watched keys
   session.clear(kSessionMonitor | kSessionReplica | kSessionMulti | kSessionDirtyCas | kSessionDirtyExec |
                 kSessionReadonly | kSessionReplyOff | kSessionReplySkipNext | kSessionNoEvict | kSessionNoTouch);
@@ -150,9 +152,23 @@ void cmd_reset(Context& ctx) {
   ctx.reply().simple("RESET");
 }
 
+// What clients of a cluster say to its nodes; this server is none.
+void cmd_needs_cluster(Context& ctx) { ctx.error("ERR This instance has cluster support disabled"); }
+
 constexpr uint64_t kBeforeAuth = kNoScript | kLoading | kStale | kFast | kNoAuth | kAllowBusy;
 
 constexpr Command kRows[] = {
+    {.name = "asking", .handler = cmd_needs_cluster, .arity = 1, .flags = kFast, .categories = kCatConnection},
+    {.name = "readonly",
+     .handler = cmd_needs_cluster,
+     .arity = 1,
+     .flags = kLoading | kStale | kFast,
+     .categories = kCatConnection},
+    {.name = "readwrite",
+     .handler = cmd_needs_cluster,
+     .arity = 1,
+     .flags = kLoading | kStale | kFast,
+     .categories = kCatConnection},
     {.name = "auth", .handler = cmd_auth, .arity = -2, .flags = kBeforeAuth, .categories = kCatConnection},
     {.name = "echo", .handler = cmd_echo, .arity = 2, .flags = kLoading | kStale | kFast, .categories = kCatConnection},
     {.name = "hello", .handler = cmd_hello, .arity = -1, .flags = kBeforeAuth, .categories = kCatConnection},

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "scripting/scripting.h"
+#include "datatypes/pubsub/pubsub.h"
 #include "persistence/persistence.h"
 #include "server/admin/info_commands.h"
 #include "server/admin/memory_overhead.h"
@@ -205,9 +206,9 @@ void info_stats(Server& server, InfoWriter& info) {
   info.number("current_eviction_exceeded_time", over_now_us / 1000);
   info.number("keyspace_hits", server.sum_keyspace(&KeyspaceStats::hits));
   info.number("keyspace_misses", server.sum_keyspace(&KeyspaceStats::misses));
-  info.number("pubsub_channels", server.pubsub_channels.load(std::memory_order_relaxed));
-  info.number("pubsub_patterns", server.pubsub_patterns.load(std::memory_order_relaxed));
-  info.number("pubsubshard_channels", server.pubsub_shard_channels.load(std::memory_order_relaxed));
+  info.number("pubsub_channels", server.pubsub->count(PubSubKind::kChannel));
+  info.number("pubsub_patterns", server.pubsub->count(PubSubKind::kPattern));
+  info.number("pubsubshard_channels", server.pubsub->count(PubSubKind::kShardChannel));
   const Persistence::Figures persistence = server.persistence->figures(wall_clock_ms());
   info.number("latest_fork_usec", persistence.last_fork_us);
   info.number("total_forks", persistence.forks);

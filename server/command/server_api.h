@@ -49,6 +49,14 @@ class PauseState {
   std::vector<uint64_t> postponed_ GUARDED_BY(mutex_);
 };
 
+// Active defragmentation (server/dispatch_defrag.cc).
+struct DefragFigures {
+  std::atomic<int> running_percent{0};  // of a reactor's time; 0: not running
+  std::atomic<int64_t> since_us{0};     // monotonic; 0: not running
+  std::atomic<int64_t> total_us{0};
+  std::atomic<uint64_t> hits{0}, misses{0}, key_hits{0}, key_misses{0};
+};
+
 struct Server {
   ConfigStore* config = nullptr;
   const CommandTable* commands = nullptr;
@@ -70,6 +78,7 @@ struct Server {
   AclStore* acl = nullptr;
   Persistence* persistence = nullptr;
   PauseState pause;
+  DefragFigures defrag;
 
   std::string run_id;            // 40 hex digits, new at every start
   std::string executable;

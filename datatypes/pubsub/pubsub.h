@@ -1,0 +1,67 @@
+// PubSub: who listens to which channels and patterns, and the delivery of messages. One registry for all reactors under
+// one lock; a message is encoded once for each protocol version and goes to each reactor with a single post, so a
+// publisher's messages arrive in their order. A client's own set of subscriptions is in its Session, on its reactor;
+// the registry follows it. Keyspace events are published the same way.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "server/base/hash.h"
+#include "server/base/sync.h"
+#include "server/command/client_directory.h"
+#include "server/command/session.h"
+
+namespace synap {
+
+enum class PubSubKind : uint8_t { kChannel, kPattern, kShardChannel };
+inline constexpr size_t kPubSubKinds = 3;
+
+class PubSub {
+ public:
+  explicit PubSub(ClientDirectory* clients) : clients_(clients) {}
+
+  // On the client's reactor. False: it was subscribed already, or it was not.
+  bool subscribe(PubSubKind kind, Session& session, std::string_view name);
+  bool unsubscribe(PubSubKind kind, Session& session, std::string_view name);
+  // The client leaves, or RESET.
+  void forget(Session& session);
+
+  // Any thread. Returns how many clients (and patterns of clients) will get it.
+  size_t publish(std::string_view channel, std::string_view message);
+  size_t publish_to_shard(std::string_view channel, std::string_view message);
+
+  // Names with subscribers, those that match `pattern` unless it is null.
+  std::vector<std::string> names(PubSubKind kind, const std::string_view* pattern) const;
+  size_t subscribers(PubSubKind kind, std::string_view name) const;
+  size_t count(PubSubKind kind) const { return counts_[static_cast<size_t>(kind)].load(std::memory_order_relaxed); }
+
+ private:
+  using Subscribers = std::vector<std::shared_ptr<const SharedSession>>;
+  struct Hasher {
+    using is_transparent = void;
+    size_t operator()(std::string_view name) const { return static_cast<size_t>(hash_bytes(name)); }
+  };
+  using Names = std::unordered_map<std::string, Subscribers, Hasher, std::equal_to<>>;
+
+  void deliver(PubSubKind kind, const Subscribers& subscribers, std::string_view name, std::string_view channel,
+               std::string_view message) REQUIRES(mutex_);
+  void remove(PubSubKind kind, std::string_view name, uint64_t client_id) REQUIRES(mutex_);
+  Names& names_of(PubSubKind kind) REQUIRES(mutex_) { return names_[static_cast<size_t>(kind)]; }
+  void publish_counts() REQUIRES(mutex_);
+
+  ClientDirectory* const clients_;
+  mutable Mutex mutex_{LockRank::kPubsub};
+  std::array<Names, kPubSubKinds> names_ GUARDED_BY(mutex_);
+  std::array<std::atomic<size_t>, kPubSubKinds> counts_{};
+};
+
+}  // namespace synap
