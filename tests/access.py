@@ -326,6 +326,25 @@ class Tests:
         self.check("their connections are gone", b"user=bob" not in admin.call("CLIENT", "LIST"))
         server.stop()
 
+    def test_subscribers_are_gone_when_the_reply_comes(self):
+        server = self.server()
+        admin = server.connect()
+        for turn in range(40):
+            admin.call("ACL", "SETUSER", "sam", "on", "nopass", "+@all", "resetchannels", "&news", "&sport.*")
+            listeners = [server.connect() for _ in range(6)]
+            for listener in listeners:
+                listener.call("AUTH", "sam", "x")
+                listener.call("SUBSCRIBE", "news")
+                listener.call("PSUBSCRIBE", "sport.*")
+            admin.call("ACL", "SETUSER", "sam", "&more")
+            self.check("nobody goes who keeps his channels", admin.call("PUBLISH", "news", "x") == 6)
+            admin.call("ACL", "SETUSER", "sam", "resetchannels", "&news" if turn % 2 else "&sport.*")
+            self.check("nobody hears what he may not", admin.call("PUBLISH", "news", "x") == 0)
+            self.check("nor is he listed", b"user=sam" not in admin.call("CLIENT", "LIST"))
+            for listener in listeners:
+                listener.close()
+        server.stop()
+
     def test_a_new_user_of_the_same_name_is_another_one(self):
         server = self.server()
         admin = server.connect()

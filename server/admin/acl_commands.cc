@@ -1,8 +1,12 @@
 // ACL: users, seen and changed; what a change means for the connections of those users; what users were denied.
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/admin/connection_commands.h"
@@ -29,36 +33,84 @@ constexpr int64_t kLogEntriesShown = 10;
 
 // --- Connections of changed users.
 
-// Closes a client of the changed user that may no longer be what it is. On the client's thread.
-void close_if_concerned(ClientPort& port, const AclStore::Change& change, bool after_reply) {
-  const Session& session = port.session();
-  if (session.shared->user_identity.load(std::memory_order_relaxed) != change.before->identity) return;
-  if (change.after == nullptr || acl_subscriptions_denied(session, *change.after)) port.close(after_reply);
+bool is_concerned(const SharedSession& client, const AclStore::Change& change) {
+  return change.before != nullptr &&
+         client.user_identity.load(std::memory_order_relaxed) == change.before->identity;
 }
 
-bool takes_channels_away(const AclStore::Change& change) {
+// Whether a client of the changed user may no longer be what it is. On the client's thread.
+bool must_go(const Session& session, const AclStore::Change& change) {
+  return change.after == nullptr || acl_subscriptions_denied(session, *change.after);
+}
+
+bool may_send_clients_away(const AclStore::Change& change) {
+  if (change.before == nullptr || change.after == nullptr) return change.after == nullptr;
   const auto& selectors = change.after->rules.selectors;
   return std::none_of(selectors.begin(), selectors.end(), [](const AclSelector& s) { return s.all_channels; });
 }
 
-// Clients on this very thread are gone when the reply is; those of other reactors a moment later, and until then every
-// command of theirs is checked against the new rules.
-void close_concerned_clients(Context& ctx, const AclStore::Change& change) {
-  if (change.before == nullptr || (change.after != nullptr && !takes_channels_away(change))) return;
+using Concerned = std::vector<std::pair<uint64_t, AclStore::Change>>;
+
+void close_on_this_thread(ClientDirectory& clients, size_t reactor, const Concerned& concerned) {
+  for (const auto& [id, change] : concerned) {
+    ClientPort* port = clients.local(reactor, id);
+    const bool closes = port != nullptr && is_concerned(*port->session().shared, change) &&
+                        must_go(port->session(), change);
+    if (closes) port->close(false);
+  }
+}
+
+// The clients of changed users, by reactor. The own connection is dealt with at once: it ends after its reply.
+std::vector<Concerned> find_concerned(Context& ctx, std::span<const AclStore::Change> changes) {
   ClientDirectory& clients = *ctx.server().clients;
-  for (const auto& client : clients.all()) {
-    if (client->user_identity.load(std::memory_order_relaxed) != change.before->identity) continue;
-    const auto reactor = static_cast<size_t>(client->reactor.load(std::memory_order_relaxed));
-    ClientPort* port = clients.reactor(reactor).on_thread() ? clients.local(reactor, client->id) : nullptr;
-    if (client->id == ctx.session().id()) {
-      const bool closes = change.after == nullptr || acl_subscriptions_denied(ctx.session(), *change.after);
-      if (closes) ctx.session().set(kSessionCloseAfterReply);
-    } else if (port != nullptr) {
-      close_if_concerned(*port, change, false);
-    } else {
-      clients.post(client->id, [change](ClientPort& remote) { close_if_concerned(remote, change, false); });
+  std::vector<Concerned> by_reactor(clients.reactor_count());
+  for (const AclStore::Change& change : changes) {
+    if (!may_send_clients_away(change)) continue;
+    for (const auto& client : clients.all()) {
+      if (!is_concerned(*client, change)) continue;
+      if (client->id == ctx.session().id()) {
+        if (must_go(ctx.session(), change)) ctx.session().set(kSessionCloseAfterReply);
+      } else {
+        by_reactor[static_cast<size_t>(client->reactor.load(std::memory_order_relaxed))].emplace_back(client->id, change);
+      }
     }
   }
+  return by_reactor;
+}
+
+// Closes connections that the changes have made impossible. Those of other reactors are closed by their own threads.
+// True: the caller's client must wait for that without a reply; it is unblocked then.
+bool close_concerned_clients(Context& ctx, std::span<const AclStore::Change> changes, bool may_wait) {
+  ClientDirectory& clients = *ctx.server().clients;
+  const std::vector<Concerned> by_reactor = find_concerned(ctx, changes);
+  std::vector<size_t> others;
+  for (size_t i = 0; i < by_reactor.size(); ++i) {
+    if (by_reactor[i].empty()) continue;
+    if (clients.reactor(i).on_thread()) {
+      close_on_this_thread(clients, i, by_reactor[i]);
+    } else {
+      others.push_back(i);
+    }
+  }
+  const bool waits = may_wait && ctx.may_block() && !others.empty();
+  const uint64_t waiting = waits ? ctx.session().id() : 0;
+  const auto left = std::make_shared<std::atomic<size_t>>(others.size());
+  for (const size_t i : others) {
+    clients.reactor(i).post([&clients, i, concerned = by_reactor[i], left, waiting] {
+      close_on_this_thread(clients, i, concerned);
+      if (left->fetch_sub(1) == 1 && waiting != 0) clients.post(waiting, [](ClientPort& port) { port.unblock(false); });
+    });
+  }
+  return waits;
+}
+
+// OK, once nobody is left who may no longer be there.
+void reply_ok_after(Context& ctx, std::span<const AclStore::Change> changes) {
+  if (!close_concerned_clients(ctx, changes, true)) return ctx.reply().ok();
+  BlockRequest request;
+  request.type = ValueType::kString;
+  request.timeout_reply = "+OK\r\n";
+  ctx.block(std::move(request));
 }
 
 // --- Users.
@@ -68,22 +120,21 @@ void cmd_acl_setuser(Context& ctx) {
   AclStore::Change change;
   const Status status = ctx.server().acl->set_user(ctx.arg(2), ctx.args().subspan(3), &change);
   if (!status.ok()) return ctx.error("ERR " + status.detail());
-  close_concerned_clients(ctx, change);
-  ctx.reply().ok();
+  reply_ok_after(ctx, {&change, 1});
 }
 
 void cmd_acl_deluser(Context& ctx) {
   for (const std::string_view name : ctx.args().subspan(2)) {
     if (name == AclStore::kDefaultName) return ctx.error("ERR The 'default' user cannot be removed");
   }
-  int64_t deleted = 0;
+  std::vector<AclStore::Change> changes;
   for (const std::string_view name : ctx.args().subspan(2)) {
-    const AclStore::UserPointer user = ctx.server().acl->delete_user(name);
-    if (user == nullptr) continue;
-    ++deleted;
-    close_concerned_clients(ctx, {user, nullptr});
+    AclStore::UserPointer user = ctx.server().acl->delete_user(name);
+    if (user != nullptr) changes.push_back({std::move(user), nullptr});
   }
-  ctx.reply().integer(deleted);
+  // Until they are closed, every command of these connections is refused.
+  close_concerned_clients(ctx, changes, false);
+  ctx.reply().integer(static_cast<int64_t>(changes.size()));
 }
 
 void reply_selector(Reply& reply, const AclSelector& selector) {
@@ -142,8 +193,7 @@ void cmd_acl_load(Context& ctx) {
   std::vector<AclStore::Change> changes;
   const Status status = ctx.server().acl->load_file(path, &changes);
   if (!status.ok()) return ctx.error("ERR " + status.detail());
-  for (const AclStore::Change& change : changes) close_concerned_clients(ctx, change);
-  ctx.reply().ok();
+  reply_ok_after(ctx, changes);
 }
 
 void cmd_acl_save(Context& ctx) {

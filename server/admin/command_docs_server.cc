@@ -139,7 +139,14 @@ constexpr CommandDoc kServerDocs[] = {
     {"time", "2.6.0", "O(1)", "Returns the server's clock.", ""},
 };
 
+constexpr CommandDoc kClusterDocs[] = {
+    {"asking", "3.0.0", "O(1)", "Lets the next command use a slot that is moving here.", ""},
+    {"readonly", "3.0.0", "O(1)", "Lets this connection read from a replica of a cluster.", ""},
+    {"readwrite", "3.0.0", "O(1)", "Ends what READONLY began.", ""},
+};
+
 constexpr CommandDocGroup kServerDocGroups[] = {
+    {"cluster", kClusterDocs},
     {"connection", kConnectionDocs},
     {"server", kServerDocs},
 };

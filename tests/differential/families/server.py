@@ -17,6 +17,7 @@ ATOMS = {
 TRANSACTIONS = 0
 TABLE = """
 exact  PING [{word}]
+exact  (READONLY|READWRITE|ASKING)
 exact  ECHO {value}
 exact  SELECT {int} ; exact SELECT 0
 3* pairs  CONFIG GET {directive}
