@@ -80,7 +80,13 @@ void cmd_function_delete(Context& ctx) {
   ctx.reply().ok();
 }
 
+void wrong_usage(Context& ctx) {
+  ctx.error("ERR unknown subcommand or wrong number of arguments for '" + std::string(ctx.arg(1)) +
+            "'. Try FUNCTION HELP.");
+}
+
 void cmd_function_flush(Context& ctx) {
+  if (ctx.argc() > 3) return wrong_usage(ctx);
   if (!parse_flush_mode(ctx, "ERR FUNCTION FLUSH only supports SYNC|ASYNC option")) return;
   publish(ctx, std::make_shared<FunctionSet>());
   ctx.reply().ok();
@@ -110,7 +116,7 @@ bool parse_policy(Context& ctx, RestorePolicy* policy) {
 
 void cmd_function_restore(Context& ctx) {
   if (ctx.argc() > 4) {
-    return ctx.error("ERR unknown subcommand or wrong number of arguments for 'RESTORE'. Try FUNCTION HELP.");
+    return wrong_usage(ctx);
   }
   RestorePolicy policy = RestorePolicy::kAppend;
   if (!parse_policy(ctx, &policy)) return;

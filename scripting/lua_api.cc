@@ -6,6 +6,7 @@
 #include "scripting/library_load.h"
 #include "scripting/lua_convert.h"
 #include "scripting/lua_edge.h"
+#include "scripting/script_debugger.h"
 #include "scripting/script_flags.h"
 #include "scripting/sha1.h"
 #include "server/base/log.h"
@@ -79,7 +80,10 @@ int start_command(lua_State* lua, bool raise_errors) {
     return raise_errors ? lua_error(lua) : 1;
   }
   std::string_view reply;
+  ScriptDebugger* debugger = LuaEdge::debugger(lua);
+  if (debugger != nullptr) [[unlikely]] debugger->on_call(LuaEdge::args(*run));
   const auto progress = host->call(LuaEdge::args(*run), LuaEdge::resp(*run), &reply);
+  if (debugger != nullptr) [[unlikely]] debugger->on_reply(reply);
   return give_reply(lua, progress, reply, raise_errors);
 }
 
@@ -202,11 +206,15 @@ int redis_replicate_commands(lua_State* lua) {
 
 // Outside a debugging session there is nowhere to stop.
 int redis_breakpoint(lua_State* lua) {
-  lua_pushboolean(lua, 0);
+  ScriptDebugger* debugger = LuaEdge::debugger(lua);
+  if (debugger != nullptr) debugger->stop_at_next_line();
+  lua_pushboolean(lua, debugger != nullptr);
   return 1;
 }
 
-int redis_debug(lua_State*) {
+int redis_debug(lua_State* lua) {
+  ScriptDebugger* debugger = LuaEdge::debugger(lua);
+  if (debugger != nullptr) debugger->show_values(lua);
   return 0;
 }
 
@@ -368,6 +376,7 @@ void push_error_table(lua_State* lua, std::string_view text) {
   const size_t begin = error.find_first_not_of("\r\n", code);
   error.erase(code, begin == std::string::npos ? std::string::npos : begin - code);
   while (error.size() > code && (error.back() == '\n' || error.back() == '\r')) error.pop_back();
+  if (ScriptDebugger* debugger = LuaEdge::debugger(lua)) debugger->on_error(error);
   lua_createtable(lua, 0, 1);
   lua_pushlstring(lua, error.data(), error.size());
   lua_setfield(lua, -2, "err");

@@ -27,6 +27,7 @@ struct LuaEdge {
     ScriptRun* run = engine(lua).current_;
     return run == nullptr ? nullptr : run->host_;
   }
+  static ScriptDebugger* debugger(lua_State* lua) { return engine(lua).debugger_; }
   static LibraryLoad* loading(lua_State* lua) { return engine(lua).loading_; }
   static JsonSettings& json(lua_State* lua) { return engine(lua).json_; }
   static std::string& scratch(lua_State* lua) { return engine(lua).scratch_; }

@@ -6,11 +6,13 @@
 #include <utility>
 
 #include "scripting/library_load.h"
+#include "scripting/lua_api.h"
 #include "scripting/lua_convert.h"
 #include "scripting/lua_edge.h"
 #include "scripting/lua_prelude.h"
 #include "scripting/lua_sandbox.h"
 #include "scripting/lua_source.h"
+#include "scripting/script_debugger.h"
 #include "server/base/assert.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
@@ -89,7 +91,7 @@ LuaEngine::LuaEngine(const LuaEngineOptions& options) : options_(options) {
   if (status != 0) panic(lua_);
   function_env_ref_ = sandbox.function_front_ref;
   lua_gc(lua_, LUA_GCCOLLECT, 0);  // what building left behind
-  lua_sethook(lua_, slice_hook, LUA_MASKCOUNT, kHookPeriod);
+  set_hook();
   set_options(options);
 }
 
@@ -119,11 +121,30 @@ void* LuaEngine::allocate(void* engine, void* block, size_t old_bytes, size_t ne
   return grown;
 }
 
+void LuaEngine::set_hook() {
+  lua_sethook(lua_, slice_hook, debugger_ == nullptr ? LUA_MASKCOUNT : LUA_MASKCOUNT | LUA_MASKLINE, kHookPeriod);
+}
+
+void LuaEngine::set_debugger(ScriptDebugger* debugger) {
+  debugger_ = debugger;
+  set_hook();
+}
+
 // Runs in the script, which may stand in any coroutine of it.
-void LuaEngine::slice_hook(lua_State* lua, lua_Debug*) {
+void LuaEngine::slice_hook(lua_State* lua, lua_Debug* event) {
   LuaEngine& self = LuaEdge::engine(lua);
   ScriptRun* run = self.current_;
   if (run == nullptr) return;
+  if (self.debugger_ != nullptr && !run->kill_requested()) {
+    self.limit_is_enforced_ = false;  // what looks into the script must not fail
+    const std::string& problem = self.debugger_->on_hook(lua, event);
+    self.limit_is_enforced_ = true;
+    if (!problem.empty()) {
+      push_error_table(lua, problem);
+      lua_error(lua);
+    }
+    if (event->event == LUA_HOOKLINE) return;
+  }
   const bool kill = run->kill_requested() || run->is_stuck_;
   const int64_t elapsed_us = monotonic_us() - run->slice_started_us_;
   if (!kill && elapsed_us < self.options_.slice_us) return;
@@ -272,7 +293,7 @@ ScriptState LuaEngine::resume(ScriptRun* run) {
     current_ = nullptr;
     if (hook_is_urgent_) {
       hook_is_urgent_ = false;
-      lua_sethook(lua_, slice_hook, LUA_MASKCOUNT, kHookPeriod);
+      set_hook();
     }
   }
   if (run->kill_requested()) {

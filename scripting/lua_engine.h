@@ -25,6 +25,7 @@
 namespace synap {
 
 class LuaEngine;
+class ScriptDebugger;
 struct LibraryLoad;
 
 struct LuaEngineOptions {
@@ -116,6 +117,8 @@ class LuaEngine {
   ScriptState resume(ScriptRun* run);
   // The script's value by Redis's conversion rules, or its error.
   void write_result(ScriptRun* run, Reply* reply);
+  // While it is set, the script that runs is debugged: no other may run then. Null ends that.
+  void set_debugger(ScriptDebugger* debugger);
   // Also for a run that has not finished: it is dropped.
   void end(ScriptRun* run);
 
@@ -127,6 +130,8 @@ class LuaEngine {
 
   static void* allocate(void* engine, void* block, size_t old_bytes, size_t new_bytes);
   static void slice_hook(lua_State* lua, lua_Debug* event);
+  // The usual mask and period of the hook.
+  void set_hook();
 
   void add_used_bytes(size_t bytes) { used_bytes_.store(memory_bytes() + bytes, std::memory_order_relaxed); }
   ScriptRun* take_run(ScriptKind kind, std::string_view name, ScriptHost* host);
@@ -145,6 +150,7 @@ class LuaEngine {
   bool hook_is_urgent_ = false;        // it fires at every instruction until the stuck script is out
   size_t runs_in_flight_ = 0;
   ScriptRun* current_ = nullptr;
+  ScriptDebugger* debugger_ = nullptr;
   LibraryLoad* loading_ = nullptr;
   int function_env_ref_ = LUA_NOREF;
   std::vector<std::unique_ptr<ScriptRun>> runs_;

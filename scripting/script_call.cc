@@ -189,7 +189,9 @@ bool ScriptCall::run_pending() {
   session.db = db_;
   thread_->inner_output.restart();
   Reply reply(&thread_->inner_output, pending_resp_);
+  session.set(kSessionScript);
   const bool has_run = ctx_->runner().try_run_inner(*ctx_, pending_, pending_args_, &reply);
+  session.clear(kSessionScript);
   db_ = session.db;
   session.db = client_db;
   return has_run;

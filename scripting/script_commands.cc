@@ -4,14 +4,52 @@
 #include <memory>
 #include <string>
 
+#include "scripting/debug_session.h"
+#include "scripting/debug_wire.h"
 #include "scripting/script_arguments.h"
 #include "scripting/script_call.h"
+#include "scripting/script_debugger.h"
+#include "server/base/log.h"
 #include "server/command/help_reply.h"
 
 namespace synap {
 namespace {
 
+// The whole script at once, under the debugger.
+void run_debugged(Context& ctx, ScriptThread& thread, const ScriptCall::What& what, int socket, int lifeline) {
+  DebugWire wire(socket, lifeline);
+  ScriptDebugger debugger(&wire, ctx.arg(1), ctx.config().busy_reply_threshold);
+  thread.engine().set_debugger(&debugger);
+  {
+    ScriptCall call(ctx, ctx.server().scripting, &thread, what);
+    while (call.step(ctx) != SlicedCall::Step::kDone) {
+    }
+  }
+  thread.engine().set_debugger(nullptr);
+  debugger.end();
+}
+
+void debug_eval(Context& ctx, ScriptThread& thread, const ScriptCall::What& what) {
+  Session& session = ctx.session();
+  const bool in_server = session.has(kSessionDebugSync);
+  session.clear(kSessionDebugScript | kSessionDebugSync);
+  if (session.has(kSessionTls)) return ctx.error("ERR The script debugger needs a connection without TLS");
+  if (in_server) {
+    log_notice("Debugging a script in the server");
+    run_debugged(ctx, thread, what, session.shared->fd.load(std::memory_order_relaxed), -1);
+    session.set(kSessionCloseAfterReply);
+    return;
+  }
+  debug_in_child(ctx, [&](int socket, int lifeline) {
+    const size_t begin = ctx.reply().buffer().size();
+    run_debugged(ctx, thread, what, socket, lifeline);
+    DebugWire(socket, lifeline).send(std::string_view(ctx.reply().buffer().to_string()).substr(begin));
+  });
+}
+
 void eval(Context& ctx, bool by_sha, bool read_only) {
+  const bool debugged = ctx.session().has(kSessionDebugScript) && !ctx.is_inner();
+  if (debugged && by_sha) return ctx.error("ERR Please use EVAL instead of EVALSHA for debugging");
   size_t keys = 0;
   if (by_sha && ctx.arg(1).size() != 40) return ctx.error(kNoScriptError);
   if (!parse_key_count(ctx, kNotIntegerError, &keys)) return;
@@ -26,6 +64,7 @@ void eval(Context& ctx, bool by_sha, bool read_only) {
   if (!admit_script(ctx, script.shebang.flags, read_only)) return;
   const ScriptCall::What what{
       ScriptKind::kEval, compiled->function_ref, script.sha, script.shebang.flags, read_only, keys};
+  if (debugged) return debug_eval(ctx, thread, what);
   ctx.continue_with(std::make_unique<ScriptCall>(ctx, ctx.server().scripting, &thread, what));
 }
 
@@ -88,11 +127,15 @@ void cmd_script_show(Context& ctx) {
 }
 
 void cmd_script_debug(Context& ctx) {
-  if (equals_ignore_case(ctx.arg(2), "no")) return ctx.reply().ok();
-  if (equals_ignore_case(ctx.arg(2), "yes") || equals_ignore_case(ctx.arg(2), "sync")) {
-    return ctx.error("ERR The script debugger is not available");
+  if (ctx.reply().buffer().size() != 0) return ctx.error("ERR SCRIPT DEBUG must be called outside a pipeline");
+  const bool sync = equals_ignore_case(ctx.arg(2), "sync");
+  const bool off = equals_ignore_case(ctx.arg(2), "no");
+  if (!sync && !off && !equals_ignore_case(ctx.arg(2), "yes")) {
+    return ctx.error("ERR Use SCRIPT DEBUG YES/SYNC/NO");
   }
-  ctx.error("ERR Use SCRIPT DEBUG YES/SYNC/NO");
+  ctx.session().clear(kSessionDebugScript | kSessionDebugSync);
+  if (!off) ctx.session().set(kSessionDebugScript | (sync ? uint64_t{kSessionDebugSync} : 0));
+  ctx.reply().ok();
 }
 
 void cmd_script_help(Context& ctx) {

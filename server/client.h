@@ -72,6 +72,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   Reactor& reactor() override { return *host_->reactor; }
   void resume() override;
   bool gone() const override { return closing_; }
+  void lend_socket() override { connection_.pause_reading(); }
   void wait_blocked(std::shared_ptr<Waiter> waiter, const BlockRequest& request) override;
   void wake() override;
 

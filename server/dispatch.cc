@@ -312,7 +312,8 @@ Outcome Dispatcher::start(Caller& caller, const Command* command, const Args& ar
   const uint32_t call_guard = call_guard_of(server_, command, args.span());
   const LockMode mode = mode_of(command, call_guard);
   const bool all = needs_all_shards(command, call_guard);
-  if (all) keys.add_mask(kAllShardsMask);
+  const bool debugged = command->has(kGrowingGuard) && caller.session().has(kSessionDebugScript);
+  if (all || debugged) keys.add_mask(kAllShardsMask);
   if (command->has(kUsesWatched | kRunsQueue)) keys.add_mask(session_mask(caller.session(), command));
   const bool may_grow = command->has(kGrowingGuard) && (call_guard & kGuardDeclared) == 0;
   const bool growing = may_grow || (all && mode == LockMode::kExclusive);
@@ -330,6 +331,11 @@ Outcome Dispatcher::start(Caller& caller, const Command* command, const Args& ar
     }
   }
   note_call(caller.session(), command);
+  if (debugged && caller.session().has(kSessionDebugSync) && *workers_ != nullptr) {
+    caller.lend_socket();
+    move_to_slow_lane(caller, command, args, &guard, resumed);
+    return Outcome::kSuspended;
+  }
   if (may_run_in_slices(caller.session(), command)) {
     return run_sliced(caller, command, args, keys, &guard, may_grow, resumed);
   }

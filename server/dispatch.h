@@ -17,6 +17,7 @@
 #include "server/command/context.h"
 #include "server/command/runner.h"
 #include "server/command/server_api.h"
+#include "server/keyspace/defragmenter.h"
 #include "server/keyspace/eviction.h"
 #include "server/keyspace/shard_guard.h"
 #include "server/keyspace/waiters.h"
@@ -75,6 +76,8 @@ class Caller : public LockWaiter {
   virtual void resume() = 0;
   // The connection ended meanwhile: the command still runs to its end, its reply goes nowhere.
   virtual bool gone() const = 0;
+  // The suspended command speaks with the client on its socket itself: nobody else reads there until resume().
+  virtual void lend_socket() = 0;
   // The command waits for keys; the client must arrange the time-out and its reply.
   virtual void wait_blocked(std::shared_ptr<Waiter> waiter, const BlockRequest& request) = 0;
 
@@ -143,6 +146,8 @@ class Dispatcher final : public CommandRunner {
   void expire_cycle(size_t reactor, size_t reactors, int64_t budget_us);
   // Evicts while the server is over maxmemory, on this reactor's thread; what is left to do goes on by its timer.
   void keep_memory_limit(Reactor& reactor);
+  // Active defragmentation: goes on in slices for as long as decide_defrag() says so.
+  void schedule_defrag(Reactor& reactor);
 
  private:
   friend class DispatchedInnerCall;
@@ -214,6 +219,21 @@ class Dispatcher final : public CommandRunner {
   bool evict_one(const EvictionRules& rules);
   bool evict_best(const EvictionRules& rules);
   void evict_entry(ShardGuard* guard, int db, Entry* entry);
+  void defrag_slice(size_t reactor, size_t reactors);
+  bool defrag_shard(Shard& shard, int64_t deadline_us);
+  void defrag_entry(DbSlice& slice, Entry* entry);
+  bool defrag_big_value(DbSlice& slice, int64_t deadline_us);
+
+  // Where defragmentation goes on: a shard of this reactor's, a place in one of its tables, a place in a big value.
+  struct DefragPlace {
+    Defragmenter mover;
+    bool scheduled = false;
+    size_t shard = 0;
+    int db = 0;
+    uint64_t cursor = 0;
+    std::string key;  // of the big value; empty: none
+    uint64_t element_cursor = 0;
+  };
 
   // When the memory limit was last looked at: how much this thread may allocate before it looks again.
   struct MemoryCheck {
@@ -238,9 +258,12 @@ class Dispatcher final : public CommandRunner {
   EvictionRules pool_rules_;
   EvictionPool eviction_pool_;
   bool eviction_scheduled_ = false;
+  DefragPlace defrag_;
 };
 
 // What counts for maxmemory (server/dispatch_eviction.cc).
 size_t counted_memory_bytes(const Server& server);
+// Whether the allocator wastes enough to defragment, and how hard (server/dispatch_defrag.cc).
+void decide_defrag(Server& server);
 
 }  // namespace synap

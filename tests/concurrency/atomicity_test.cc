@@ -183,6 +183,23 @@ TEST_CASE("Transfers by WATCH, by script and by EXEC keep the total") {
                                      random.key("a", kAccounts), random.key("a", kAccounts), std::to_string(random.below(50))});
     return reply.type == REDIS_REPLY_INTEGER ? "" : unexpected("EVAL", reply);
   });
+  crowd.add("promised", 2, [](Client& client, Random& random) -> std::string {
+    const Reply reply = client.call({"EVAL",
+                                     "#!lua flags=declared-keys-only\n"
+                                     "redis.call('DECRBY',KEYS[1],ARGV[1]) return redis.call('INCRBY',KEYS[2],ARGV[1])",
+                                     "2", random.key("a", kAccounts), random.key("a", kAccounts),
+                                     std::to_string(random.below(50))});
+    return reply.type == REDIS_REPLY_INTEGER ? "" : unexpected("EVAL", reply);
+  });
+  crowd.add("script in exec", 1, [](Client& client, Random& random) -> std::string {
+    client.append({"MULTI"});
+    client.append({"DECRBY", random.key("a", kAccounts), "3"});
+    client.append({"EVAL", "for i=1,1000 do end return redis.call('INCRBY',KEYS[1],3)", "1", random.key("a", kAccounts)});
+    client.append({"EXEC"});
+    for (int i = 0; i < 3; ++i) client.read();
+    const Reply reply = client.read();
+    return reply.items.size() == 2 ? "" : unexpected("EXEC", reply);
+  });
   crowd.add("undeclared", 1, [](Client& client, Random& random) -> std::string {
     const Reply reply = client.call({"EVAL", "redis.call('DECR',ARGV[1]) redis.call('INCR',ARGV[2]) return 1", "0", random.key("a", kAccounts),
                                      random.key("a", kAccounts)});
