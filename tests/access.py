@@ -326,6 +326,21 @@ class Tests:
         self.check("their connections are gone", b"user=bob" not in admin.call("CLIENT", "LIST"))
         server.stop()
 
+    def test_passwords_are_not_shown(self):
+        server = self.server("--slowlog-log-slower-than", "0")
+        admin, watcher = server.connect(), server.connect()
+        watcher.call("MONITOR")
+        for args in (("ACL", "SETUSER", "zoe", "on", ">hush1", "+@all"), ("AUTH", "zoe", "hush1"), ("HELLO", "2", "AUTH", "zoe", "hush1"),
+                     ("HELLO", "3", "SETNAME", "me", "AUTH", "zoe", "hush1"), ("CONFIG", "SET", "requirepass", "hush2", "timeout", "0")):
+            admin.call(*args)
+        self.refused("a wrong password", admin, "AUTH", "hush3")
+        seen = b"".join(watcher.read()[1] for _ in range(6))
+        self.check("MONITOR", b"hush" not in seen and b"(redacted)" in seen and b"requirepass" in seen, seen)
+        slow = repr(admin.typed("SLOWLOG", "GET", "20"))
+        self.check("SLOWLOG", "hush" not in slow and "(redacted)" in slow)
+        self.check("ACL LOG", "hush" not in repr(admin.typed("ACL", "LOG")))
+        server.stop()
+
     def test_subscribers_are_gone_when_the_reply_comes(self):
         server = self.server()
         admin = server.connect()

@@ -118,6 +118,12 @@ void cmd_hello(Context& ctx) {
   reply.empty_array();
 }
 
+// The two arguments after AUTH.
+bool is_secret_of_hello(ArgViews args, size_t index) {
+  const auto is_auth = [&](size_t at) { return at >= 2 && equals_ignore_case(args[at], "auth"); };
+  return index >= 3 && (is_auth(index - 1) || is_auth(index - 2));
+}
+
 void cmd_select(Context& ctx) {
   int64_t db;
   if (!ctx.parse(ctx.arg(1), &db)) return;
@@ -169,9 +175,19 @@ constexpr Command kRows[] = {
      .arity = 1,
      .flags = kLoading | kStale | kFast,
      .categories = kCatConnection},
-    {.name = "auth", .handler = cmd_auth, .arity = -2, .flags = kBeforeAuth, .categories = kCatConnection},
+    {.name = "auth",
+     .handler = cmd_auth,
+     .arity = -2,
+     .flags = kBeforeAuth,
+     .categories = kCatConnection,
+     .secret_from = 1},
     {.name = "echo", .handler = cmd_echo, .arity = 2, .flags = kLoading | kStale | kFast, .categories = kCatConnection},
-    {.name = "hello", .handler = cmd_hello, .arity = -1, .flags = kBeforeAuth, .categories = kCatConnection},
+    {.name = "hello",
+     .handler = cmd_hello,
+     .arity = -1,
+     .flags = kBeforeAuth,
+     .categories = kCatConnection,
+     .secret = is_secret_of_hello},
     {.name = "ping",
      .handler = cmd_ping,
      .arity = -1,
