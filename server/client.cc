@@ -250,6 +250,9 @@ void Client::deliver_shared(const SharedBytes& encoded) {
 
 void Client::flush() {
   if (running_ || !std::exchange(dirty_output_, false) || closing_) return;
+  // What is beyond Redis's fixed buffer counts before the socket is asked to take it.
+  if (output_.size() > kFixedOutputBytes) check_output_limit(host_->dispatcher->environment().now_ms);
+  if (closing_) return;
   host_->statistics->net_out_bytes.add(output_.size());
   if (!output_.empty()) connection_.write(&output_);
   reply_begin_ = 0;

@@ -84,6 +84,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   void on_drained() override;
   void on_closed() override;
 
+  static constexpr size_t kFixedOutputBytes = 16 * 1024;
   static constexpr size_t kBatchMax = 64;
   static constexpr size_t kPendingInputMax = 1024 * 1024;  // of a suspended client, before its reading stops
 

@@ -500,7 +500,7 @@ void Dispatcher::count_call(Context* ctx, uint64_t ns) {
     statistics_->count_error(ctx->reply_->last_error_code());
     ctx->reply_->clear_error();
   }
-  const int64_t slow_us = environment_.config->slowlog_log_slower_than;
+  const int64_t slow_us = server_.config->current().slowlog_log_slower_than;  // the command may just have set it
   if (slow_us >= 0 && ns / 1000 >= static_cast<uint64_t>(slow_us) && !ctx->command_->has(kSkipSlowlog)) [[unlikely]] {
     server_.slowlog->add(*ctx, static_cast<int64_t>(ns / 1000));
   }

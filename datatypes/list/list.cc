@@ -253,6 +253,8 @@ size_t List::remove_from_chain(std::string_view element, bool forward, size_t wa
   return removed;
 }
 
+const ListLimits& List::chain_limits() const { return chain().limits(); }
+
 void List::for_each_node(const std::function<void(const NodeImage&)>& visit) const {
   NodeImage image;
   if (is_listpack()) {

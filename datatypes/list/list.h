@@ -88,6 +88,8 @@ class List {
     std::string_view lzf;
     uint64_t raw_bytes = 0;
   };
+  // Of a chain; null while it is a listpack.
+  const ListLimits* limits() const { return is_listpack() ? nullptr : &chain_limits(); }
   void for_each_node(const std::function<void(const NodeImage&)>& visit) const;
 
   // Builds a list node by node, in order, from saved parts; the bytes must have passed ListpackView::validate.
@@ -109,6 +111,7 @@ class List {
   };
 
  private:
+  const ListLimits& chain_limits() const;
   static constexpr uintptr_t kChainTag = 1;
   explicit List(uintptr_t word) : word_(word) {}
 

@@ -36,7 +36,7 @@ bool parse_switch(Context& ctx, std::string_view text, bool* on) {
 bool parse_kind(Context& ctx, std::string_view text, std::optional<ClientKind>* kind) {
   *kind = client_kind_by_name(text);
   if (kind->has_value()) return true;
-  ctx.reply().error({"ERR Unknown client type '", text, "'"});
+  ctx.reply().error({"ERR Unknown client type '", printed(text, text.size()), "'"});
   return false;
 }
 

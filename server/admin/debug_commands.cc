@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "datatypes/list/list.h"
 #include "persistence/persistence.h"
 #include "scripting/load_libraries.h"
 #include "scripting/script_arguments.h"
@@ -37,16 +38,32 @@ void debug_sleep(Context& ctx) {
   ctx.reply().ok();
 }
 
+// What Redis adds for a list of nodes.
+std::string quicklist_figures(const List& list) {
+  size_t nodes = 0;
+  uint64_t raw_bytes = 0;
+  list.for_each_node([&](const List::NodeImage& node) {
+    ++nodes;
+    raw_bytes += node.raw_bytes;
+  });
+  return format_text(" ql_nodes:%zu ql_avg_node:%.2f ql_listpack_max:%lld ql_compressed:%d ql_uncompressed_size:%llu", nodes,
+                     static_cast<double>(list.length()) / static_cast<double>(nodes),
+                     static_cast<long long>(list.limits()->max_listpack_size), list.limits()->compress_depth != 0 ? 1 : 0,
+                     static_cast<unsigned long long>(raw_bytes));
+}
+
 // Shows a key past its expiry as well, as long as it was not deleted.
 void debug_object(Context& ctx) {
   const uint64_t hash = hash_bytes(ctx.arg(2));
   const Entry* entry = ctx.keyspace().slice(ctx.db(), hash).find(hash, ctx.arg(2));
   if (entry == nullptr) return ctx.error(kNoSuchKeyError);
   const size_t bytes = type_ops(entry).memory_bytes(entry, 0) + entry->bytes();
-  ctx.reply().simple(format_text(
+  const std::string text = format_text(
       "Value at:%p refcount:1 encoding:%.*s serializedlength:%zu lru:%u lru_seconds_idle:%lld", static_cast<const void*>(entry),
       static_cast<int>(type_ops(entry).encoding(entry).size()), type_ops(entry).encoding(entry).data(), bytes,
-      entry->access_clock(), static_cast<long long>(ctx.environment().access_clock.idle_seconds(entry->access_clock()))));
+      entry->access_clock(), static_cast<long long>(ctx.environment().access_clock.idle_seconds(entry->access_clock())));
+  const List* list = entry->type() == ValueType::kList ? entry->object<List>() : nullptr;
+  ctx.reply().simple(list != nullptr && list->limits() != nullptr ? text + quicklist_figures(*list) : text);
 }
 
 bool parse_flag(Context& ctx, bool* flag) {
@@ -153,7 +170,7 @@ void debug_protocol(Context& ctx) {
     return;
   }
   ctx.error("ERR Wrong protocol type name. Please use one of the following: "
-            "string|integer|double|null|array|set|map|attrib|push|verbatim|true|false");
+            "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false");
 }
 
 void debug_error(Context& ctx) { ctx.error(ctx.arg(2)); }

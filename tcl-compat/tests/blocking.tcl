@@ -98,4 +98,19 @@ with_server {} {
         expect 500 [llength $got]
         expect 0 [lindex $got 0]
     }
+    test "INFO counts blocking keys, and the calls that ended without being served" {
+        r CONFIG RESETSTAT
+        set other [connect]
+        send_command $other CLIENT ID
+        set id [read_reply $other]
+        send_command $other BLPOP none:1 none:2 0
+        wait_for "a blocked client" 5 {[info_field blocked_clients] == 1}
+        expect 2 [info_field total_blocking_keys]
+        expect 0 [info_field total_blocking_keys_on_nokey]
+        expect 1 [r CLIENT UNBLOCK $id ERROR]
+        expect_error "UNBLOCKED client unblocked via CLIENT UNBLOCK" {read_reply $other}
+        expect_match *calls=1,*failed_calls=1* [info_field cmdstat_blpop]
+        expect 0 [info_field total_blocking_keys]
+        close $other
+    }
 }

@@ -144,4 +144,70 @@ with_server {enable-debug-command yes} {
         expect_error "ERR DUMP payload version or checksum are wrong" {r RESTORE bad 0 notadump}
         expect "(nil)" [r DUMP none]
     }
+    test "EXISTS, TTL and TYPE are no use of a key, TOUCH always is" {
+        r SET k v
+        r EXPIRE k 1000
+        after 2100
+        r EXISTS k; r TTL k; r TYPE k
+        expect_true {[r OBJECT IDLETIME k] >= 2}
+        r CLIENT NO-TOUCH on
+        r GET k
+        expect_true {[r OBJECT IDLETIME k] >= 2}
+        r TOUCH k
+        expect 0 [r OBJECT IDLETIME k]
+        r CLIENT NO-TOUCH off
+    }
+    test "SCAN ends the keys that it finds past their expiry" {
+        r FLUSHALL
+        r DEBUG SET-ACTIVE-EXPIRE 0
+        r SET stays v
+        r SET gone v PX 1
+        r HSET hash f v
+        r PEXPIRE hash 1
+        after 5
+        expect 3 [r DBSIZE]
+        expect {0 stays} [r SCAN 0 COUNT 1000 TYPE string]
+        expect 2 [r DBSIZE]
+        expect {0 stays} [r SCAN 0 COUNT 1000]
+        expect 1 [r DBSIZE]
+        r DEBUG SET-ACTIVE-EXPIRE 1
+    }
+    test "RANDOMKEY finds the one key that lives" {
+        r FLUSHALL
+        r DEBUG SET-ACTIVE-EXPIRE 0
+        for {set i 0} {$i < 3000} {incr i} { r SET gone:$i v PX 1 }
+        after 5
+        r SET lives v
+        expect lives [r RANDOMKEY]
+        r DEBUG SET-ACTIVE-EXPIRE 1
+    }
+    test "A copy to another database replaces a key past its expiry there" {
+        r FLUSHALL
+        r DEBUG SET-ACTIVE-EXPIRE 0
+        r SELECT 9; r SET k old PX 1; r SELECT 0
+        after 5
+        r SET k new
+        expect 1 [r COPY k k DB 9]
+        expect new [r GET k]
+        r SELECT 9; expect new [r GET k]; r SELECT 0
+        r DEBUG SET-ACTIVE-EXPIRE 1
+    }
+    test "Database numbers beyond an int" {
+        r SET k v
+        expect_error "ERR value is out of range, value must between -2147483648 and 2147483647" {r MOVE k 2147483648}
+        expect_error "ERR value is out of range, value must between -2147483648 and 2147483647" {r COPY k l DB -2147483649}
+        expect_error "ERR invalid first DB index" {r SWAPDB 2147483648 0}
+        expect_error "ERR invalid second DB index" {r SWAPDB 0 2147483648}
+    }
+    test "The slow log knows the threshold that a CONFIG SET has just set" {
+        r CONFIG SET slowlog-log-slower-than 0
+        r SLOWLOG RESET
+        r CONFIG SET slowlog-log-slower-than -1
+        expect 1 [r SLOWLOG LEN]
+        r CONFIG SET slowlog-max-len 0 slowlog-log-slower-than 0
+        r SLOWLOG RESET
+        r PING
+        r CONFIG SET slowlog-max-len 10 slowlog-log-slower-than -1
+        expect 0 [r SLOWLOG LEN]
+    }
 }

@@ -116,4 +116,20 @@ with_server {} {
         }
         expect a [r LRANGE list 0 -1]
     }
+    test "Options of SET and GETEX may be repeated; different ones exclude each other" {
+        expect OK [r SET again v EX 10 EX 2000]
+        expect_between 1999 2000 [r TTL again]
+        expect OK [r SET again w XX XX KEEPTTL KEEPTTL]
+        expect w [r GETEX again PX 5000000 PX 6000000]
+        expect_between 5999 6000 [r TTL again]
+        expect w [r GETEX again PERSIST PERSIST]
+        foreach options {{EX 1 PX 1} {EX 1 KEEPTTL} {KEEPTTL EX 1} {NX XX} {XX NX} {IFEQ w XX} {NX IFEQ w} {EX}} {
+            expect_error "ERR syntax error" {r SET again x {*}$options}
+        }
+        foreach options {{EX 1 PX 1} {EX 1 PERSIST} {PERSIST EX 1} {KEEPTTL}} {
+            expect_error "ERR syntax error" {r GETEX again {*}$options}
+        }
+        expect w [r GET again]
+        expect -1 [r TTL again]
+    }
 }

@@ -112,4 +112,15 @@ with_server {} {
         expect 8 [r FCALL add 1 n 4]
         expect_error "*Library 'mylib' already exists*" {r FUNCTION LOAD "#!lua name=mylib\nredis.register_function('b', function() end)"}
     }
+    test "An empty key among those of a queued command keeps its neighbours' places" {
+        r FLUSHALL
+        r SET k1 \x01; r SET k2 \x02
+        r MULTI
+        r BITOP OR all k1 "" k2
+        r SET "" empty
+        r DEL "" k2
+        expect {1 OK 2} [r EXEC]
+        expect \x03 [r GET all]
+        expect 0 [r EXISTS k2]
+    }
 }
