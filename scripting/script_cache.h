@@ -45,6 +45,7 @@ class ScriptCache {
 
   size_t count() const;
   size_t memory_bytes() const;
+  void reset_statistics() { evicted_.store(0, std::memory_order_relaxed); }
   uint64_t evicted() const { return evicted_.load(std::memory_order_relaxed); }
 
  private:

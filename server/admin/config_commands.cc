@@ -1,5 +1,6 @@
 // CONFIG GET, SET, REWRITE, RESETSTAT and HELP. What a value means and what follows from it is elsewhere: the option
 // rows and ConfigStore's callbacks.
+#include "scripting/scripting.h"
 #include "server/admin/config_commands.h"
 
 #include "server/base/glob.h"
@@ -84,6 +85,7 @@ void cmd_config_rewrite(Context& ctx) {
 
 void cmd_config_resetstat(Context& ctx) {
   ctx.server().reset_statistics();
+  ctx.server().scripting->cache().reset_statistics();
   ctx.reply().ok();
 }
 
