@@ -1,4 +1,5 @@
 // Options of memory, data types and scripts.
+#include "server/keyspace/defragmenter.h"
 #include "server/options_list.h"
 
 namespace synap {
@@ -18,11 +19,12 @@ constexpr OptionName kValueCompressions[] = {{"no", static_cast<int64_t>(Compres
 constexpr OptionName kBusyScopes[] = {{"server", static_cast<int64_t>(BusyScope::kServer)},
                                       {"keys", static_cast<int64_t>(BusyScope::kKeys)}};
 
-// Debian's jemalloc lacks the hint that moving allocations needs, as with Debian's Redis.
+// As Redis refuses it, where the allocator cannot say how full its slabs are.
 const char* check_defrag(const Config& config) {
-  return config.activedefrag ? "Active defragmentation cannot be enabled: it requires a Redis server compiled with a "
-                               "modified Jemalloc like the one shipped by default with the Redis source distribution"
-                             : nullptr;
+  return config.activedefrag && !Defragmenter::available()
+             ? "Active defragmentation cannot be enabled: it requires a Redis server compiled with a modified Jemalloc like the "
+               "one shipped by default with the Redis source distribution"
+             : nullptr;
 }
 
 constexpr Option kRows[] = {
@@ -41,12 +43,12 @@ constexpr Option kRows[] = {
     boolean_option("lazyfree-lazy-user-flush", &Config::lazyfree_lazy_user_flush),
     boolean_option("jemalloc-bg-thread", &Config::jemalloc_bg_thread),
     boolean_option("activedefrag", &Config::activedefrag).checked(check_defrag),
-    memory_option("active-defrag-ignore-bytes", &Config::active_defrag_ignore_bytes, 1, kLongMax, kRemembered),
-    number_option("active-defrag-threshold-lower", &Config::active_defrag_threshold_lower, 0, 1000, kRemembered),
-    number_option("active-defrag-threshold-upper", &Config::active_defrag_threshold_upper, 0, 1000, kRemembered),
-    number_option("active-defrag-cycle-min", &Config::active_defrag_cycle_min, 1, 99, kRemembered),
-    number_option("active-defrag-cycle-max", &Config::active_defrag_cycle_max, 1, 99, kRemembered),
-    number_option("active-defrag-max-scan-fields", &Config::active_defrag_max_scan_fields, 1, kLongMax, kRemembered),
+    memory_option("active-defrag-ignore-bytes", &Config::active_defrag_ignore_bytes, 1, kLongMax),
+    number_option("active-defrag-threshold-lower", &Config::active_defrag_threshold_lower, 0, 1000),
+    number_option("active-defrag-threshold-upper", &Config::active_defrag_threshold_upper, 0, 1000),
+    number_option("active-defrag-cycle-min", &Config::active_defrag_cycle_min, 1, 99),
+    number_option("active-defrag-cycle-max", &Config::active_defrag_cycle_max, 1, 99),
+    number_option("active-defrag-max-scan-fields", &Config::active_defrag_max_scan_fields, 1, kLongMax),
 
     number_option("hash-max-listpack-entries", &Config::hash_max_listpack_entries, 0, kLongMax)
         .aka("hash-max-ziplist-entries"),

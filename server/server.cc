@@ -279,11 +279,13 @@ void Synap::Impl::cron(Lane& lane) {
   std::vector<Client*> all;  // cron may close some
   for (const auto& [id, client] : lane.clients) all.push_back(client.get());
   for (Client* client : all) client->cron(now_ms);
+  lane.dispatcher->schedule_defrag(*lane.reactor);
   if (lane.reactor->index() != 0) return;
   sample_rates();
   server.pause.check(&state, clients.get(), now_ms);
   save_if_due(lane, now_ms);
   memory_counter_settle();
+  decide_defrag(server);
   lane.dispatcher->keep_memory_limit(*lane.reactor);
   const size_t used = used_memory_bytes();
   if (used > server.peak_memory_bytes.load(std::memory_order_relaxed)) {

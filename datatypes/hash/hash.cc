@@ -364,4 +364,14 @@ int64_t Hash::next_expiry_ms() const {
   return !has_triples() || pack().empty() ? kNoFieldExpiry : pack_expiry(pack().first());
 }
 
+uint64_t Hash::relocate(uint64_t cursor, size_t count, BlockMover& mover) {
+  if (is_table()) {
+    // The heap of expiries knows the items with a TTL by their address: these stay.
+    const auto move_item = [&mover](HashItem* item) { return item->timed() ? item : static_cast<HashItem*>(mover.move(item)); };
+    return move_items(big().items, cursor, count, mover, [](const HashItem* item) { return item->field(); }, move_item);
+  }
+  if (word_ != 0) word_ = reinterpret_cast<uintptr_t>(mover.moved(reinterpret_cast<void*>(word_ & ~kTagMask))) | tag();
+  return 0;
+}
+
 }  // namespace synap

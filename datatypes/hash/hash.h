@@ -18,6 +18,7 @@
 #include "datatypes/encoding/listpack.h"
 #include "datatypes/hash/field_expiries.h"
 #include "datatypes/hash/hash_item.h"
+#include "server/base/block_mover.h"
 #include "server/base/random.h"
 #include "server/base/status.h"
 #include "server/base/table.h"
@@ -107,6 +108,8 @@ class Hash {
   bool has_expiries() const { return next_expiry_ms() != kNoFieldExpiry; }
   // Earliest expiry of a field, or kNoFieldExpiry. O(1).
   int64_t next_expiry_ms() const;
+  // Moves the blocks it is made of from `cursor` on, about `count` elements' worth. The next cursor, 0 at the end.
+  uint64_t relocate(uint64_t cursor, size_t count, BlockMover& mover);
   // For batched lookups: null while the hash is a listpack.
   const Table<HashItemTraits>* table_or_null() const { return is_table() ? &big().items : nullptr; }
   // Removes up to `max_fields` due fields, earliest first, each after visit(field). Returns how many.

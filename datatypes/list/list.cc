@@ -360,4 +360,10 @@ List List::Loader::finish() {
   return list;
 }
 
+uint64_t List::relocate(uint64_t cursor, size_t count, BlockMover& mover) {
+  if ((word_ & kChainTag) != 0) return chain().relocate(cursor, count, mover);
+  if (word_ != 0) word_ = reinterpret_cast<uintptr_t>(mover.moved(reinterpret_cast<void*>(word_)));
+  return 0;
+}
+
 }  // namespace synap

@@ -11,6 +11,7 @@
 
 #include "datatypes/encoding/listpack.h"
 #include "datatypes/list/list_chain.h"
+#include "server/base/block_mover.h"
 
 namespace synap {
 
@@ -109,6 +110,9 @@ class List {
     ListLimits limits_;
     std::unique_ptr<ListChain> chain_;
   };
+
+  // Moves the blocks it is made of from `cursor` on, about `count` elements' worth. The next cursor, 0 at the end.
+  uint64_t relocate(uint64_t cursor, size_t count, BlockMover& mover);
 
  private:
   const ListLimits& chain_limits() const;

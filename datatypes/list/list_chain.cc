@@ -362,4 +362,21 @@ void ListChain::settle_around(Place place) {
   }
 }
 
+uint64_t ListChain::relocate(uint64_t cursor, size_t count, BlockMover& mover) {
+  constexpr int kNodeBits = 32;
+  constexpr uint64_t kNodeMask = (uint64_t{1} << kNodeBits) - 1;
+  auto block = static_cast<uint32_t>(cursor >> kNodeBits);
+  auto at = static_cast<uint32_t>(cursor & kNodeMask);
+  for (size_t seen = 0; block < blocks_.size(); ++block, at = 0) {
+    GapDeque<ListNode>& nodes = blocks_[block].nodes;
+    for (; at < nodes.size(); ++at) {
+      if (seen >= count) return static_cast<uint64_t>(block) << kNodeBits | at;
+      ListNode& one = nodes[at];
+      one.data = mover.moved(one.data);
+      seen += one.count;
+    }
+  }
+  return 0;
+}
+
 }  // namespace synap

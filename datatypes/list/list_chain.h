@@ -8,6 +8,7 @@
 
 #include "datatypes/list/gap_deque.h"
 #include "datatypes/list/list_node.h"
+#include "server/base/block_mover.h"
 
 namespace synap {
 
@@ -50,6 +51,9 @@ class ListChain {
   void compress_inner();
   // Takes the only node out of a chain that has one.
   ListNode take_single_node();
+
+  // Moves the bytes of about `count` elements' nodes, from the node that `cursor` names on. The next cursor, 0 at the end.
+  uint64_t relocate(uint64_t cursor, size_t count, BlockMover& mover);
 
   void push_head(std::string_view element, size_t plain_threshold);
   void push_tail(std::string_view element, size_t plain_threshold);

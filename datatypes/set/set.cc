@@ -300,4 +300,13 @@ void Set::shrink_to_listpack(const SetLimits& limits) {
   if (longest <= limits.max_listpack_value && ListpackView::safe_to_add(0, bytes)) convert_to_listpack();
 }
 
+uint64_t Set::relocate(uint64_t cursor, size_t count, BlockMover& mover) {
+  if (is_table()) {
+    return move_items(table(), cursor, count, mover, [](const SetItem* item) { return item->member(); },
+                      [&mover](SetItem* item) { return static_cast<SetItem*>(mover.move(item)); });
+  }
+  if (word_ != 0) word_ = reinterpret_cast<uintptr_t>(mover.moved(block())) | tag();
+  return 0;
+}
+
 }  // namespace synap

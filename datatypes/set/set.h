@@ -15,6 +15,7 @@
 #include "datatypes/encoding/intset.h"
 #include "datatypes/encoding/listpack.h"
 #include "datatypes/set/set_item.h"
+#include "server/base/block_mover.h"
 #include "server/base/random.h"
 #include "server/base/table.h"
 
@@ -102,6 +103,8 @@ class Set {
   template <class Visit>
   void pop_random(Random& random, size_t count, const SetLimits& limits, Visit visit);
 
+  // Moves the blocks it is made of from `cursor` on, about `count` elements' worth. The next cursor, 0 at the end.
+  uint64_t relocate(uint64_t cursor, size_t count, BlockMover& mover);
   // For batched lookups by whoever walks another set: null unless this set is big.
   const Table<SetItemTraits>* table_or_null() const { return is_table() ? &table() : nullptr; }
 

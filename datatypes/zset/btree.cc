@@ -379,6 +379,19 @@ void BTree::remove(const ZsetItem* item) {
   erase(&path, leaf, at, 1);
 }
 
+ZsetItem* BTree::relocate(ZsetItem* item, BlockMover& mover) {
+  // All comparisons come before the move: they read the item.
+  Path path;
+  KeyBound key{item->score, item->member()};
+  Leaf* leaf = descend(key, &path);
+  const size_t at = place_in_leaf(*leaf, key, item);
+  SYNAP_ASSERT(leaf->items[at] == item);
+  auto* fresh = static_cast<ZsetItem*>(mover.move(item));
+  leaf->items[at] = fresh;
+  if (at == 0) refresh_first(&path, height_, fresh, fresh->score);
+  return fresh;
+}
+
 void BTree::erase(Path* path, Leaf* leaf, size_t at, size_t n) {
   size_t behind = leaf->count - at - n;
   std::memmove(leaf->scores + at, leaf->scores + at + n, behind * sizeof(leaf->scores[0]));

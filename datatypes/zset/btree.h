@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "datatypes/zset/item.h"
+#include "server/base/block_mover.h"
 
 namespace synap {
 
@@ -65,6 +66,8 @@ class BTree {
 
   void insert(ZsetItem* item);        // its (score, member) must be absent
   void remove(const ZsetItem* item);  // must be present
+  // Gives an item another address, the mover's; the item must be present.
+  ZsetItem* relocate(ZsetItem* item, BlockMover& mover);
   void rescore(ZsetItem* item, double score);
   void append(ZsetItem* item);  // must follow every present item
   // Takes the items of ranks [rank, rank + count) out, telling `on_item` each in order.

@@ -471,4 +471,13 @@ void ZsetBuilder::sort() {
   if (!std::is_sorted(items_.begin(), items_.end(), by_key)) std::sort(items_.begin(), items_.end(), by_key);
 }
 
+uint64_t Zset::relocate(uint64_t cursor, size_t count, BlockMover& mover) {
+  if (is_big()) {
+    return move_items(big()->members, cursor, count, mover, [](const ZsetItem* item) { return item->member(); },
+                      [&](ZsetItem* item) { return big()->order.relocate(item, mover); });
+  }
+  if (word_ != 0) word_ = reinterpret_cast<uint64_t>(mover.moved(pack_bytes()));
+  return 0;
+}
+
 }  // namespace synap

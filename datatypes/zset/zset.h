@@ -15,6 +15,7 @@
 #include "datatypes/encoding/listpack.h"
 #include "datatypes/zset/btree.h"
 #include "datatypes/zset/range.h"
+#include "server/base/block_mover.h"
 #include "server/base/hash.h"
 #include "server/base/random.h"
 #include "server/base/table.h"
@@ -124,6 +125,8 @@ class Zset {
   // min(count, size) different ranks, ascending; every subset is equally likely.
   std::vector<size_t> random_unique(Random& random, size_t count) const;
 
+  // Moves the blocks it is made of from `cursor` on, about `count` elements' worth. The next cursor, 0 at the end.
+  uint64_t relocate(uint64_t cursor, size_t count, BlockMover& mover);
   // For batched lookups: null unless the set is big.
   const ZsetMembers* members_or_null() const;
 

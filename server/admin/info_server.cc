@@ -169,7 +169,7 @@ void info_memory(Server& server, InfoWriter& info) {
   info.number("mem_aof_buffer", overhead.aof_buffer);
   info.text("mem_allocator", allocator_name());
   info.number("mem_overhead_db_hashtable_rehashing", 0);
-  info.flag("active_defrag_running", false);
+  info.number("active_defrag_running", server.defrag.running_percent.load(std::memory_order_relaxed));
   info.number("lazyfree_pending_objects", background_pending_objects());
   info.number("lazyfreed_objects", background_freed_objects());
 }
@@ -214,10 +214,15 @@ void info_stats(Server& server, InfoWriter& info) {
   info.number("total_forks", persistence.forks);
   info.number("migrate_cached_sockets", 0);
   info.number("slave_expires_tracked_keys", 0);
-  info.number("active_defrag_hits", 0);
-  info.number("active_defrag_misses", 0);
-  info.number("active_defrag_key_hits", 0);
-  info.number("active_defrag_key_misses", 0);
+  const DefragFigures& defrag = server.defrag;
+  info.number("active_defrag_hits", defrag.hits.load(std::memory_order_relaxed));
+  info.number("active_defrag_misses", defrag.misses.load(std::memory_order_relaxed));
+  info.number("active_defrag_key_hits", defrag.key_hits.load(std::memory_order_relaxed));
+  info.number("active_defrag_key_misses", defrag.key_misses.load(std::memory_order_relaxed));
+  const int64_t defrag_since_us = defrag.since_us.load(std::memory_order_relaxed);
+  const int64_t defrag_now_us = defrag_since_us == 0 ? 0 : monotonic_us() - defrag_since_us;
+  info.number("total_active_defrag_time", (defrag.total_us.load(std::memory_order_relaxed) + defrag_now_us) / 1000);
+  info.number("current_active_defrag_time", defrag_now_us / 1000);
   info.number("tracking_total_keys", 0);
   info.number("tracking_total_items", 0);
   info.number("tracking_total_prefixes", 0);

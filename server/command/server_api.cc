@@ -48,6 +48,8 @@ uint64_t Server::sum_keyspace(std::atomic<uint64_t> KeyspaceStats::*member) cons
 void Server::reset_statistics() {
   statistics->reset();
   background_reset_stats();
+  for (auto* counter : {&defrag.hits, &defrag.misses, &defrag.key_hits, &defrag.key_misses}) counter->store(0, std::memory_order_relaxed);
+  defrag.total_us.store(0, std::memory_order_relaxed);
   hot_values->reset_statistics();
   LockGuard guard(mutex_);
   for (KeyspaceStats* stats : keyspace_stats_) {

@@ -153,6 +153,27 @@ bool prefetch_element(const Entry* container, uint64_t hash, bool item) {
   }
 }
 
+uint64_t relocate_value(Entry* entry, uint64_t cursor, size_t count, BlockMover& mover) {
+  const auto move_word = [&](auto* block) { *entry->word() = reinterpret_cast<uint64_t>(mover.moved(block)); };
+  switch (entry->type()) {
+    case ValueType::kString:
+      if (entry->storage() == Storage::kPacked) move_word(entry->packed());
+      // A block that replies still quote stays.
+      if (entry->storage() == Storage::kBlock && entry->block()->refs.load(std::memory_order_acquire) == 1) move_word(entry->block());
+      return 0;
+    case ValueType::kList:
+      return entry->object<List>()->relocate(cursor, count, mover);
+    case ValueType::kSet:
+      return entry->object<Set>()->relocate(cursor, count, mover);
+    case ValueType::kZset:
+      return entry->object<Zset>()->relocate(cursor, count, mover);
+    case ValueType::kHash:
+      return entry->object<Hash>()->relocate(cursor, count, mover);
+    default:
+      return 0;  // a stream's blocks are few and big
+  }
+}
+
 size_t string_length(const Entry* entry) {
   switch (entry->storage()) {
     case Storage::kInt: {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "server/base/block_mover.h"
 #include "server/keyspace/entry.h"
 
 namespace synap {
@@ -39,6 +40,10 @@ int64_t next_field_expiry_ms(const Entry* entry);
 // For batches: fetches what a lookup of the element with this hash will read first, its table line or the element itself.
 // False for a container without a table. The entry must not change meanwhile.
 bool prefetch_element(const Entry* container, uint64_t hash, bool item);
+
+// Active defragmentation: moves the blocks that the value owns (not the entry itself), of a big container about `count`
+// elements from `cursor` on. The next cursor, 0 at the end.
+uint64_t relocate_value(Entry* entry, uint64_t cursor, size_t count, BlockMover& mover);
 
 // The length of a string's bytes, without unpacking them.
 size_t string_length(const Entry* entry);
