@@ -143,3 +143,49 @@ with_server {} {
         foreach client $clients { close $client }
     }
 }
+
+with_server {enable-debug-command yes active-defrag-ignore-bytes 1mb active-defrag-threshold-lower 20 active-defrag-cycle-min 40
+             active-defrag-cycle-max 60} {
+    test "activedefrag gives memory back and changes no value" {
+        if {[catch {r CONFIG SET activedefrag yes} error]} {
+            # Built without jemalloc: refused as Redis refuses it, and nothing changed.
+            expect_match "*Active defragmentation cannot be enabled*" $error
+            expect {activedefrag no} [r CONFIG GET activedefrag]
+            return
+        }
+        r CONFIG SET activedefrag no
+        r EVAL {
+            for i = 1, 60000 do
+                redis.call('SET', 'string:' .. i, string.rep('s', i % 200))
+                redis.call('ZADD', 'zset', i % 100, 'member:' .. i)
+                redis.call('SADD', 'set', 'member:' .. i)
+                redis.call('HSET', 'hash', 'field:' .. i, 'value:' .. i)
+                redis.call('RPUSH', 'list', 'element:' .. i)
+                redis.call('HSET', 'hash:' .. i, 'a', 'b', 'c', i)
+            end
+            for i = 1, 60000 do
+                if i % 10 ~= 0 then
+                    redis.call('DEL', 'string:' .. i, 'hash:' .. i)
+                    redis.call('ZREM', 'zset', 'member:' .. i)
+                    redis.call('SREM', 'set', 'member:' .. i)
+                    redis.call('HDEL', 'hash', 'field:' .. i)
+                end
+            end} 0
+        r HPEXPIRE hash 1000000 FIELDS 1 field:10
+        set digest [r DEBUG DIGEST]
+        set before [info_field allocator_frag_bytes]
+        r CONFIG SET activedefrag yes
+        wait_for "less fragmentation" 20 {[info_field allocator_frag_bytes] < $before / 2}
+        expect $digest [r DEBUG DIGEST]
+        expect_true {[info_field active_defrag_hits] > 1000}
+        r CONFIG SET activedefrag no
+        wait_for "the end of defragmentation" 5 {[info_field active_defrag_running] == 0}
+        for {set i 10} {$i <= 60000} {incr i 10} {
+            r ZREM zset member:$i
+            r SREM set member:$i
+            r HDEL hash field:$i
+        }
+        expect 0 [r EXISTS zset set hash]
+        expect 60000 [r LLEN list]
+    }
+}
