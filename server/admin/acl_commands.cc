@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -34,8 +35,7 @@ constexpr int64_t kLogEntriesShown = 10;
 // --- Connections of changed users.
 
 bool is_concerned(const SharedSession& client, const AclStore::Change& change) {
-  return change.before != nullptr &&
-         client.user_identity.load(std::memory_order_relaxed) == change.before->identity;
+  return client.user_identity.load(std::memory_order_relaxed) == change.before->identity;
 }
 
 // Whether a client of the changed user may no longer be what it is. On the client's thread.
@@ -44,7 +44,8 @@ bool must_go(const Session& session, const AclStore::Change& change) {
 }
 
 bool may_send_clients_away(const AclStore::Change& change) {
-  if (change.before == nullptr || change.after == nullptr) return change.after == nullptr;
+  if (change.before == nullptr) return false;  // nobody is this user yet
+  if (change.after == nullptr) return true;
   const auto& selectors = change.after->rules.selectors;
   return std::none_of(selectors.begin(), selectors.end(), [](const AclSelector& s) { return s.all_channels; });
 }
@@ -64,15 +65,19 @@ void close_on_this_thread(ClientDirectory& clients, size_t reactor, const Concer
 std::vector<Concerned> find_concerned(Context& ctx, std::span<const AclStore::Change> changes) {
   ClientDirectory& clients = *ctx.server().clients;
   std::vector<Concerned> by_reactor(clients.reactor_count());
+  std::unordered_map<uint64_t, const AclStore::Change*> by_user;
   for (const AclStore::Change& change : changes) {
-    if (!may_send_clients_away(change)) continue;
-    for (const auto& client : clients.all()) {
-      if (!is_concerned(*client, change)) continue;
-      if (client->id == ctx.session().id()) {
-        if (must_go(ctx.session(), change)) ctx.session().set(kSessionCloseAfterReply);
-      } else {
-        by_reactor[static_cast<size_t>(client->reactor.load(std::memory_order_relaxed))].emplace_back(client->id, change);
-      }
+    if (may_send_clients_away(change)) by_user.emplace(change.before->identity, &change);
+  }
+  if (by_user.empty()) return by_reactor;
+  for (const auto& client : clients.all()) {
+    const auto found = by_user.find(client->user_identity.load(std::memory_order_relaxed));
+    if (found == by_user.end()) continue;
+    const AclStore::Change& change = *found->second;
+    if (client->id == ctx.session().id()) {
+      if (must_go(ctx.session(), change)) ctx.session().set(kSessionCloseAfterReply);
+    } else {
+      by_reactor[static_cast<size_t>(client->reactor.load(std::memory_order_relaxed))].emplace_back(client->id, change);
     }
   }
   return by_reactor;
