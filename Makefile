@@ -89,7 +89,7 @@ tcl: release
 
 # Random commands under ASan for an hour (SOAK_SECONDS=n for another time), a new seed each round.
 soak: asan
-	@tests/run.py --all
+	@tests/run.py
 	@exec tests/fuzz/server_fuzz.py --binary build/asan/synap-server --seconds $(or $(SOAK_SECONDS),3600) --seed random
 
 install: release

@@ -74,9 +74,9 @@ int run(int port) {
     std::fprintf(stderr, "%s\n", status.detail().c_str());
     return 1;
   }
-  listener.start([&](int fd, bool is_unix) {
+  listener.start([&](int fd) {
     auto* client = new FloorClient(&reactor, &batch);
-    client->open(fd, is_unix);
+    client->open(fd, false);
   });
   reactor.on_signal(SIGTERM, [&reactor] { reactor.stop(); });
   std::printf("Ready to accept connections on port %d\n", port);

@@ -128,10 +128,10 @@ class FileLoader {
     const std::string header(reader_->raw(kMagic.size() + 4));
     if (reader_->failed()) return false;
     int64_t version = 0;
+    for (const char digit : header.substr(kMagic.size())) version = version * 10 + (digit - '0');
     if (!header.starts_with(kMagic)) {
       reader_->fail("wrong signature trying to load DB from file");
-    } else if (!parse_int64(std::to_string(std::atoi(header.c_str() + kMagic.size())), &version) || version < 1 ||
-               version > kRdbVersionMax) {
+    } else if (version < 1 || version > kRdbVersionMax) {
       reader_->fail("can't handle RDB format version " + header.substr(kMagic.size()));
     }
     version_ = version;

@@ -1,3 +1,4 @@
+// Saving: each value in the oldest RDB type that can carry it. Reads only: a forked child runs this.
 #include <cstring>
 
 #include "datatypes/stream/stream.h"

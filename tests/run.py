@@ -147,16 +147,13 @@ class Run:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="names of suites, with commas")
-    parser.add_argument("--all", action="store_true", help="also the suites of make soak")
     parser.add_argument("--list", action="store_true", help="print the names")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
     if options.list:
         print("\n".join(suite[0] for suite in SUITES))
         return 0
-    # Suites that still find differences, and sanitizer builds not yet seen through on the whole tree: `make soak` runs them.
-    later = [suite[0] for suite in SUITES if suite[2] in (ASAN, TSAN)] + ["differential-whole"]
-    suites = SUITES if options.all else [suite for suite in SUITES if suite[0] not in later]
+    suites = SUITES
     if options.only:
         wanted = options.only.split(",")
         suites = [suite for suite in SUITES if suite[0] in wanted]

@@ -60,6 +60,14 @@ constexpr CommandDoc kGenericDocs[] = {
      "Creates a key from its serialized form.",
      "key#0 ttl:int serialized-value replace=REPLACE?@3.0.0 absttl=ABSTTL?@5.0.0 seconds:int=IDLETIME?@5.0.0 "
      "frequency:int=FREQ?@5.0.0"},
+    {"restore-asking", "3.0.0",
+     "O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, where N is the number of "
+     "Redis objects composing the value and M their average size. For small string values the time complexity is thus "
+     "O(1)+O(1*M) where M is small, so simply O(1). However for sorted set values the complexity is O(N*M*log(N)) "
+     "because inserting values into sorted sets is O(log(N))",
+     "Creates a key from its serialized form, as RESTORE does. For cluster migration.",
+     "key#0 ttl:int serialized-value replace=REPLACE?@3.0.0 absttl=ABSTTL?@5.0.0 seconds:int=IDLETIME?@5.0.0 "
+     "frequency:int=FREQ?@5.0.0"},
     {"scan", "2.8.0",
      "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back "
      "to 0. N is the number of elements inside the collection",
