@@ -493,7 +493,7 @@ void Dispatcher::count_call(Context* ctx, uint64_t ns) {
   if (!ctx->block_request_.has_value() || ctx->serving_) {
     counters.calls.add();
     counters.nanoseconds.add(ns);
-    if (environment_.config->latency_tracking) counters.latency->record(ns);
+    if (environment_.config->latency_tracking) counters.latency.record(ns);
   }
   if (ctx->reply_->error_replied()) [[unlikely]] {
     counters.failed.add();

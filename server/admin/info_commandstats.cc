@@ -42,7 +42,7 @@ std::vector<CommandTotals> command_totals(const Server& server) {
       totals[i].rejected += command.rejected.get();
       totals[i].failed += command.failed.get();
       for (size_t bucket = 0; bucket < totals[i].latency.size(); ++bucket) {
-        totals[i].latency[bucket] += command.latency->count(bucket);
+        totals[i].latency[bucket] += command.latency.count(bucket);
       }
     }
   });

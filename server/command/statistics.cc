@@ -43,7 +43,7 @@ void ThreadStatistics::reset() {
     command.nanoseconds.reset();
     command.rejected.reset();
     command.failed.reset();
-    command.latency->reset();
+    command.latency.reset();
   }
   for (Counter* counter : {&commands, &connections, &rejected_connections, &net_in_bytes, &net_out_bytes, &errors,
                            &output_limit_disconnections, &query_limit_disconnections, &evicted_clients,
