@@ -31,12 +31,22 @@ int64_t counted(const Session& session, PubSubKind kind) {
   return static_cast<int64_t>(session.channels.size() + session.patterns.size());
 }
 
-void confirm(Context& ctx, std::string_view word, const std::string_view* name, PubSubKind kind) {
-  Reply& reply = ctx.reply();
+void write_confirmation(Reply& reply, std::string_view word, const std::string_view* name, int64_t count) {
   reply.push(3);
   reply.bulk(word);
   name == nullptr ? reply.null() : reply.bulk(*name);
-  reply.integer(counted(ctx.session(), kind));
+  reply.integer(count);
+}
+
+// A confirmation is a push, not a reply: CLIENT REPLY OFF does not hold it back.
+void confirm(Context& ctx, std::string_view word, const std::string_view* name, PubSubKind kind) {
+  const Session& session = ctx.session();
+  const int64_t count = counted(session, kind);
+  if (!session.has(kSessionReplyOff | kSessionReplySkip)) return write_confirmation(ctx.reply(), word, name, count);
+  OutputBuffer buffer;
+  Reply push(&buffer, session.resp);
+  write_confirmation(push, word, name, count);
+  ctx.server().clients->post(session.id(), [text = buffer.to_string()](ClientPort& port) { port.deliver(text); });
 }
 
 template <PubSubKind kKind>
