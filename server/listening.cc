@@ -14,9 +14,13 @@ constexpr const char* kCannotListen = "Unable to listen on this port. Check serv
 constexpr const char* kCannotBind = "Failed to bind to specified addresses.";
 constexpr const char* kCannotLoadTls = "Unable to update TLS configuration. Check server logs.";
 
-bool wants_tls(const Config& config) { return config.tls_port != 0 || config.tls_replication || config.tls_cluster; }
+bool wants_tls(const Config& config) {
+  return config.tls_port != 0 || config.tls_replication || config.tls_cluster;
+}
 
-int64_t port_of(const Config& config, SocketKind kind) { return kind == SocketKind::kTls ? config.tls_port : config.port; }
+int64_t port_of(const Config& config, SocketKind kind) {
+  return kind == SocketKind::kTls ? config.tls_port : config.port;
+}
 
 TlsSettings settings_of(const Config& config) {
   TlsSettings settings;
@@ -52,7 +56,9 @@ TlsClientCertificates certificates_of(const Config& config) {
   return TlsClientCertificates::kRequired;
 }
 
-Status refuse_unless(bool done, const char* text) { return done ? Status() : Status(StatusCode::kIoError, text); }
+Status refuse_unless(bool done, const char* text) {
+  return done ? Status() : Status(StatusCode::kIoError, text);
+}
 
 }  // namespace
 
@@ -73,14 +79,14 @@ void Listening::follow_changes() {
     if (after.tls_port != 0 && tls() == nullptr && !load_tls(after)) return refuse_unless(false, kCannotLoadTls);
     return refuse_unless(reopen(after, SocketKind::kTls), kCannotListen);
   });
-  config_->on_change({"tls-cert-file", "tls-key-file", "tls-key-file-pass", "tls-client-cert-file", "tls-client-key-file",
-                      "tls-client-key-file-pass", "tls-dh-params-file", "tls-ca-cert-file", "tls-ca-cert-dir",
-                      "tls-protocols", "tls-ciphers", "tls-ciphersuites", "tls-prefer-server-ciphers",
-                      "tls-session-caching", "tls-session-cache-size", "tls-session-cache-timeout", "tls-cluster",
-                      "tls-replication"},
-                     [this](const Config&, const Config& after) {
-                       return refuse_unless(!wants_tls(after) || load_tls(after), kCannotLoadTls);
-                     });
+  config_->on_change(
+      {"tls-cert-file", "tls-key-file", "tls-key-file-pass", "tls-client-cert-file", "tls-client-key-file",
+       "tls-client-key-file-pass", "tls-dh-params-file", "tls-ca-cert-file", "tls-ca-cert-dir", "tls-protocols",
+       "tls-ciphers", "tls-ciphersuites", "tls-prefer-server-ciphers", "tls-session-caching", "tls-session-cache-size",
+       "tls-session-cache-timeout", "tls-cluster", "tls-replication"},
+      [this](const Config&, const Config& after) {
+        return refuse_unless(!wants_tls(after) || load_tls(after), kCannotLoadTls);
+      });
 }
 
 bool Listening::start() {

@@ -55,8 +55,8 @@ using Concerned = std::vector<std::pair<uint64_t, AclStore::Change>>;
 void close_on_this_thread(ClientDirectory& clients, size_t reactor, const Concerned& concerned) {
   for (const auto& [id, change] : concerned) {
     ClientPort* port = clients.local(reactor, id);
-    const bool closes = port != nullptr && is_concerned(*port->session().shared, change) &&
-                        must_go(port->session(), change);
+    const bool closes =
+        port != nullptr && is_concerned(*port->session().shared, change) && must_go(port->session(), change);
     if (closes) port->close(false);
   }
 }
@@ -250,8 +250,10 @@ void cmd_acl_genpass(Context& ctx) {
   int64_t bits = kGeneratedBits;
   if (ctx.argc() == 3 && !ctx.parse(ctx.arg(2), &bits)) return;
   if (bits <= 0 || bits > kGeneratedBitsMax) {
-    return ctx.error("ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up "
-                     "to " + to_text(kGeneratedBitsMax));
+    return ctx.error(
+        "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up "
+        "to " +
+        to_text(kGeneratedBitsMax));
   }
   unsigned char random[kGeneratedBitsMax / 8];
   secure_random_bytes(random, sizeof random);
@@ -387,8 +389,12 @@ constexpr uint64_t kAdminFlags = kOwnFlags | kAdmin;
 
 constexpr Command kSubcommands[] = {
     {.name = "cat", .handler = cmd_acl_cat, .arity = -2, .flags = kOwnFlags},
-    {.name = "deluser", .handler = cmd_acl_deluser, .arity = -3, .flags = kAdminFlags,
-     .tips = {"request_policy:all_nodes", "response_policy:all_succeeded"}, .secret_from = 2},
+    {.name = "deluser",
+     .handler = cmd_acl_deluser,
+     .arity = -3,
+     .flags = kAdminFlags,
+     .tips = {"request_policy:all_nodes", "response_policy:all_succeeded"},
+     .secret_from = 2},
     {.name = "dryrun", .handler = cmd_acl_dryrun, .arity = -4, .flags = kAdminFlags},
     {.name = "genpass", .handler = cmd_acl_genpass, .arity = -2, .flags = kOwnFlags},
     {.name = "getuser", .handler = cmd_acl_getuser, .arity = 3, .flags = kAdminFlags, .secret_from = 2},
@@ -396,10 +402,17 @@ constexpr Command kSubcommands[] = {
     {.name = "list", .handler = cmd_acl_list, .arity = 2, .flags = kAdminFlags},
     {.name = "load", .handler = cmd_acl_load, .arity = 2, .flags = kAdminFlags},
     {.name = "log", .handler = cmd_acl_log, .arity = -2, .flags = kAdminFlags},
-    {.name = "save", .handler = cmd_acl_save, .arity = 2, .flags = kAdminFlags,
+    {.name = "save",
+     .handler = cmd_acl_save,
+     .arity = 2,
+     .flags = kAdminFlags,
      .tips = {"request_policy:all_nodes", "response_policy:all_succeeded"}},
-    {.name = "setuser", .handler = cmd_acl_setuser, .arity = -3, .flags = kAdminFlags,
-     .tips = {"request_policy:all_nodes", "response_policy:all_succeeded"}, .secret_from = 2},
+    {.name = "setuser",
+     .handler = cmd_acl_setuser,
+     .arity = -3,
+     .flags = kAdminFlags,
+     .tips = {"request_policy:all_nodes", "response_policy:all_succeeded"},
+     .secret_from = 2},
     {.name = "users", .handler = cmd_acl_users, .arity = 2, .flags = kAdminFlags},
     {.name = "whoami", .handler = cmd_acl_whoami, .arity = 2, .flags = kOwnFlags},
 };

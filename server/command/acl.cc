@@ -110,9 +110,8 @@ class Call {
   const std::vector<KeyRef>& keys() {
     if (std::exchange(found_, true)) return keys_;
     const bool makes_sense = find_keys(command_, args_, &keys_);
-    const bool incomplete = std::any_of(command_.key_specs.begin(), command_.key_specs.end(), [](const KeySpec& spec) {
-      return (spec.flags & kKeyIncomplete) != 0;
-    });
+    const bool incomplete = std::any_of(command_.key_specs.begin(), command_.key_specs.end(),
+                                        [](const KeySpec& spec) { return (spec.flags & kKeyIncomplete) != 0; });
     if (!makes_sense && !incomplete) keys_.clear();
     std::erase_if(keys_, [](const KeyRef& key) { return (key.flags & kKeyNotKey) != 0; });
     return keys_;
@@ -190,15 +189,15 @@ bool acl_may_touch_all_keys(Server& server, const Session& session, const Comman
 }
 
 bool acl_may_use_channel(const User& user, std::string_view channel, bool is_pattern) {
-  return std::any_of(user.rules.selectors.begin(), user.rules.selectors.end(), [&](const AclSelector& selector) {
-    return may_use_channel(selector, channel, is_pattern);
-  });
+  return std::any_of(user.rules.selectors.begin(), user.rules.selectors.end(),
+                     [&](const AclSelector& selector) { return may_use_channel(selector, channel, is_pattern); });
 }
 
 std::string acl_denial_text(const AclVerdict& verdict, const User& user, const Command& command,
                             const std::string_view* object) {
   const std::string who = "User " + user.name + " has no permissions to ";
-  if (verdict.denial == AclDenial::kCommand) return who + "run the '" + std::string(command.display_name()) + "' command";
+  if (verdict.denial == AclDenial::kCommand)
+    return who + "run the '" + std::string(command.display_name()) + "' command";
   const std::string_view what = verdict.denial == AclDenial::kKey ? "key" : "channel";
   if (object != nullptr) return who + "access the '" + std::string(*object) + "' " + std::string(what);
   return "No permissions to access a " + std::string(what);
@@ -224,9 +223,11 @@ std::string acl_check_queued(Server& server, const Session& session, const Comma
   if (denied.empty() || denied == kNoAuthError) return denied;
   std::string_view reason = "no permission to execute the command or subcommand";
   if (denied.ends_with(" key")) reason = "no permission to touch the specified keys";
-  if (denied.ends_with(" channel")) reason = "no permission to access one of the channels used as arguments to the command";
+  if (denied.ends_with(" channel"))
+    reason = "no permission to access one of the channels used as arguments to the command";
   return "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This "
-         "command is no longer allowed for the following reason: " + std::string(reason);
+         "command is no longer allowed for the following reason: " +
+         std::string(reason);
 }
 
 void acl_refresh(Server& server, Session& session) {
@@ -254,9 +255,8 @@ void acl_become(Session& session, std::shared_ptr<const User> user) {
 
 bool acl_subscriptions_denied(const Session& session, const User& user) {
   const auto denied = [&](const std::set<std::string, std::less<>>& names, bool are_patterns) {
-    return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-      return !acl_may_use_channel(user, name, are_patterns);
-    });
+    return std::any_of(names.begin(), names.end(),
+                       [&](const std::string& name) { return !acl_may_use_channel(user, name, are_patterns); });
   };
   return denied(session.patterns, true) || denied(session.channels, false) || denied(session.shard_channels, false);
 }

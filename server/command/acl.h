@@ -39,9 +39,9 @@ struct AclSelector {
   bool future_commands = false;  // the rules begin with +@all
   std::vector<KeyPattern> keys;
   std::vector<std::string> channels;
-  std::vector<bool> commands;                            // by CommandTable::index_of
+  std::vector<bool> commands;                             // by CommandTable::index_of
   std::map<size_t, std::vector<std::string>> first_args;  // of commands allowed only with these: +select|0
-  std::vector<std::string> command_rules;                // in order, after the leading +@all or -@all
+  std::vector<std::string> command_rules;                 // in order, after the leading +@all or -@all
 
   bool unrestricted() const { return all_keys && all_channels && all_commands; }
 };

@@ -18,9 +18,8 @@ namespace {
 constexpr size_t kHashDigits = 64;
 
 bool is_password_hash(std::string_view text) {
-  return text.size() == kHashDigits && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-  });
+  return text.size() == kHashDigits &&
+         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 // --- Commands.
@@ -66,9 +65,10 @@ AclRuleError set_category(const CommandTable& commands, std::string_view name, b
 // "+select|0": a command without subcommands, allowed with this first argument alone.
 AclRuleError allow_first_arg(const CommandTable& commands, const Command& command, std::string_view arg,
                              AclSelector* selector) {
-  log_warning("Deprecation warning: Allowing a first arg of an otherwise blocked command is a misuse of ACL and may get "
-              "disabled in the future (offender: +%.*s|%.*s)",
-              static_cast<int>(command.name.size()), command.name.data(), static_cast<int>(arg.size()), arg.data());
+  log_warning(
+      "Deprecation warning: Allowing a first arg of an otherwise blocked command is a misuse of ACL and may get "
+      "disabled in the future (offender: +%.*s|%.*s)",
+      static_cast<int>(command.name.size()), command.name.data(), static_cast<int>(arg.size()), arg.data());
   std::vector<std::string>& allowed = selector->first_args[commands.index_of(&command)];
   const bool known = std::any_of(allowed.begin(), allowed.end(),
                                  [&](const std::string& other) { return equals_ignore_case(other, arg); });
@@ -240,10 +240,12 @@ std::string_view acl_rule_error_text(AclRuleError error) {
     case AclRuleError::kSyntax:
       return "Syntax error";
     case AclRuleError::kAfterAllKeys:
-      return "Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not have any effect. Try "
+      return "Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not have any effect. "
+             "Try "
              "'resetkeys' to start with an empty list of patterns";
     case AclRuleError::kAfterAllChannels:
-      return "Adding a pattern after the * pattern (or the 'allchannels' flag) is not valid and does not have any effect. "
+      return "Adding a pattern after the * pattern (or the 'allchannels' flag) is not valid and does not have any "
+             "effect. "
              "Try 'resetchannels' to start with an empty list of channels";
     case AclRuleError::kNoSuchPassword:
       return "The password you are trying to remove from the user does not exist";

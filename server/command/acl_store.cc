@@ -111,8 +111,8 @@ void AclStore::set_default_password(std::string_view password) {
 // What is wrong with a line whatever commands there are: refused like any other directive.
 Status AclStore::check_line(const UserLine& line, std::span<const UserLine> earlier) const {
   const auto refuse_line = [&](std::string_view word, std::string_view why) {
-    return refuse(fatal_config_error(
-        &line.line, "Error in user declaration '" + std::string(word) + "': " + std::string(why)));
+    return refuse(
+        fatal_config_error(&line.line, "Error in user declaration '" + std::string(word) + "': " + std::string(why)));
   };
   const std::string& name = line.words[1];
   const bool repeated =
@@ -151,8 +151,10 @@ Status AclStore::load_configured(std::span<const UserLine> lines) {
                                                "': " + std::string(acl_rule_error_text(error)));
     }
     if (!rules.enabled) {
-      log_notice("The user '%s' is disabled (there is no 'on' modifier in the user description). Make sure this is not a "
-                 "configuration error.", name.c_str());
+      log_notice(
+          "The user '%s' is disabled (there is no 'on' modifier in the user description). Make sure this is not a "
+          "configuration error.",
+          name.c_str());
     }
     publish(name, std::move(rules));
   }

@@ -48,7 +48,8 @@ Status refused_protocols(std::string_view list, uint64_t* refused) {
     const size_t end = std::min(list.find(' '), list.size());
     const uint64_t bit = refusal_of(list.substr(0, end));
     if (bit == 0) {
-      return failed("Invalid tls-protocols specified. Use a combination of 'TLSv1', 'TLSv1.1', 'TLSv1.2' and 'TLSv1.3'.");
+      return failed(
+          "Invalid tls-protocols specified. Use a combination of 'TLSv1', 'TLSv1.1', 'TLSv1.2' and 'TLSv1.3'.");
     }
     *refused &= ~bit;
     list.remove_prefix(std::min(end + 1, list.size()));
@@ -64,7 +65,9 @@ int give_password(char* buffer, int size, int /*writing*/, void* password) {
   return static_cast<int>(text.size());
 }
 
-const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
+const char* or_null(const std::string& text) {
+  return text.empty() ? nullptr : text.c_str();
+}
 
 Status load_dh_parameters(const std::string& path, SSL_CTX* context) {
   const std::unique_ptr<BIO, decltype(&BIO_free)> file(BIO_new_file(path.c_str(), "r"), BIO_free);
@@ -85,15 +88,18 @@ Status check(const TlsSettings& settings) {
   if (settings.cert_file.empty()) return failed("No tls-cert-file configured!");
   if (settings.key_file.empty()) return failed("No tls-key-file configured!");
   if (settings.needs_ca && settings.ca_cert_file.empty() && settings.ca_cert_dir.empty()) {
-    return failed("Either tls-ca-cert-file or tls-ca-cert-dir must be specified when tls-cluster, tls-replication or "
-                  "tls-auth-clients are enabled!");
+    return failed(
+        "Either tls-ca-cert-file or tls-ca-cert-dir must be specified when tls-cluster, tls-replication or "
+        "tls-auth-clients are enabled!");
   }
   return {};
 }
 
 }  // namespace
 
-void TlsContext::Free::operator()(ssl_ctx_st* context) const { SSL_CTX_free(context); }
+void TlsContext::Free::operator()(ssl_ctx_st* context) const {
+  SSL_CTX_free(context);
+}
 
 // What both sides of a connection need.
 Status TlsContext::load(const TlsSettings& settings, const Identity& identity, uint64_t refused, Context* made) {
@@ -116,7 +122,8 @@ Status TlsContext::load(const TlsSettings& settings, const Identity& identity, u
   SSL_CTX_set_default_passwd_cb(ctx, nullptr);
   if (!has_key) return failed("Failed to load private key: " + identity.key_file + ": " + openssl_error());
   const bool has_ca = !settings.ca_cert_file.empty() || !settings.ca_cert_dir.empty();
-  if (has_ca && SSL_CTX_load_verify_locations(ctx, or_null(settings.ca_cert_file), or_null(settings.ca_cert_dir)) <= 0) {
+  if (has_ca &&
+      SSL_CTX_load_verify_locations(ctx, or_null(settings.ca_cert_file), or_null(settings.ca_cert_dir)) <= 0) {
     return failed("Failed to configure CA certificate(s) file/directory: " + openssl_error());
   }
   if (!settings.ciphers.empty() && SSL_CTX_set_cipher_list(ctx, settings.ciphers.c_str()) == 0) {

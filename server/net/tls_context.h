@@ -1,5 +1,5 @@
-// TlsContext: what the tls-* directives say, loaded into OpenSSL: certificates, keys, protocols, ciphers, session cache.
-// Immutable once made; a change makes a new one, and connections keep the one they began with. Any thread.
+// TlsContext: what the tls-* directives say, loaded into OpenSSL: certificates, keys, protocols, ciphers, session
+// cache. Immutable once made; a change makes a new one, and connections keep the one they began with. Any thread.
 #pragma once
 
 #include <cstdint>

@@ -49,7 +49,9 @@ struct TlsSession::Io {
   }
 };
 
-void TlsSession::Free::operator()(ssl_st* ssl) const { SSL_free(ssl); }
+void TlsSession::Free::operator()(ssl_st* ssl) const {
+  SSL_free(ssl);
+}
 
 TlsSession::TlsSession(const TlsContext& context, TlsClientCertificates client_certificates)
     : ssl_(SSL_new(context.server())) {
@@ -112,7 +114,9 @@ TlsSession::Step TlsSession::read(std::span<char> target, size_t* count) {
   return step_of(SSL_read_ex(ssl_.get(), target.data(), target.size(), count));
 }
 
-bool TlsSession::drained() const { return input_.empty() && SSL_pending(ssl_.get()) == 0; }
+bool TlsSession::drained() const {
+  return input_.empty() && SSL_pending(ssl_.get()) == 0;
+}
 
 bool TlsSession::encrypt(OutputBuffer* plain, size_t bytes_max) {
   constexpr size_t kPieces = 16;
