@@ -5,6 +5,7 @@
 //   synap-bench-load --port N [--connections 50] [--pipeline 1] [--seconds 3 | --requests N] [--rate PER_SECOND]
 //                    [--keys 1000000] [--value-bytes 64] [--threads 1] [--seed 1] COMMAND [ARG …]
 //
+// COMMAND may be a sequence: an argument ";" ends one command of it. Then a request is the whole sequence.
 // In an argument {key} is a random key of 16 bytes, {seq} one that counts up, {value} the value, {int} a random number
 // below --keys, {member} a random member of 17 bytes, {score} a random score, {tick} a number that counts up.
 #include <netinet/in.h>
@@ -47,6 +48,7 @@ struct Options {
   size_t threads = 1;
   uint64_t seed = 1;
   std::vector<std::string> command;
+  size_t commands = 1;  // in a sequence
 };
 
 // Buckets of a 64th of a power of two: 1.6 % exact.
@@ -180,10 +182,14 @@ class Requests {
     return random_;
   }
   void append_command(std::string* out) {
-    *out += '*' + std::to_string(options_.command.size()) + "\r\n";
-    for (const std::string& arg : options_.command) {
-      const std::string text = expand(arg);
-      *out += '$' + std::to_string(text.size()) + "\r\n" + text + "\r\n";
+    for (auto begin = options_.command.begin(); begin < options_.command.end();) {
+      const auto end = std::find(begin, options_.command.end(), ";");
+      *out += '*' + std::to_string(end - begin) + "\r\n";
+      for (; begin != end; ++begin) {
+        const std::string text = expand(*begin);
+        *out += '$' + std::to_string(text.size()) + "\r\n" + text + "\r\n";
+      }
+      ++begin;
     }
     number_ += step_;
   }
@@ -361,9 +367,10 @@ class Worker {
     socket->replies.feed({buffer_.data(), static_cast<size_t>(n)}, [&whole] { ++whole; });
     if (whole == 0) return;
     const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(now - socket->began).count();
-    histogram_.record(static_cast<uint64_t>(waited), whole);
+    const uint64_t before = socket->answered / options_.commands;
     socket->answered += whole;
-    if (socket->answered >= options_.pipeline) socket->idle = true;
+    histogram_.record(static_cast<uint64_t>(waited), socket->answered / options_.commands - before);
+    if (socket->answered >= options_.pipeline * options_.commands) socket->idle = true;
   }
 
   [[noreturn]] static void fail(const char* what) {
@@ -406,6 +413,7 @@ Options parse_options(int argc, char** argv) {
     }
   }
   options.command.assign(argv + at, argv + argc);
+  options.commands = 1 + static_cast<size_t>(std::count(options.command.begin(), options.command.end(), ";"));
   if (options.command.empty() || options.connections == 0 || options.pipeline == 0 || options.threads == 0 ||
       options.keys == 0) {
     std::fprintf(stderr, "usage: synap-bench-load --port N [options] COMMAND [ARG ...]\n");

@@ -79,9 +79,16 @@ QUEUE = ("local id=redis.call('INCR',KEYS[1]..':id') local job={id=id,data=ARGV[
          "local out={} for i,v in ipairs(due) do local raw=redis.call('HGET',KEYS[1]..':'..v,'data') "
          "if raw then local j=cjson.decode(raw) j.tries=j.tries+1 redis.call('HSET',KEYS[1]..':'..v,'data',cjson.encode(j)) out[#out+1]=v end end "
          "if #out>0 then redis.call('ZREM',KEYS[1]..':due',unpack(out)) end return out")
-SCRIPTS = [(f"{name}, pipeline {pipeline}", ["EVAL", script, "1", "k:{int}", *args], pipeline)
-           for pipeline in (1, 16) for name, script, args in (("EVAL incr", SMALL_SCRIPT, []), ("EVAL rate limiter", LIMITER, ["10000", "100"]),
-                                                              ("EVAL job queue", QUEUE, ["payload"]))]
+with open(os.path.join(HERE, "job_queue.lua"), encoding="utf-8") as lua:
+    BIG_SCRIPT = lua.read()
+CALLS = [("incr", SMALL_SCRIPT, "k:{int}", []), ("rate limiter", LIMITER, "k:{int}", ["10000", "100"]), ("small job queue", QUEUE, "k:{int}", ["payload"]),
+         ("job queue of 50 lines", BIG_SCRIPT, "q:{int}", ["payload", "{tick}", "worker"])]
+LIBRARY = "#!lua name=bench\n" + "\n".join(f"redis.register_function('f{i}', function(KEYS, ARGV) {script}\nend)" for i, (_, script, _, _) in enumerate(CALLS))
+SCRIPTS = [(f"{kind} {name}, pipeline {pipeline}", [kind, script if kind == "EVAL" else f"f{i}", "1", key, *args], pipeline)
+           for pipeline in (1, 16) for kind in ("EVAL", "FCALL") for i, (name, script, key, args) in enumerate(CALLS)]
+SCRIPTS += [(f"{name}, pipeline {pipeline}", shlex.split(command), pipeline) for pipeline in (1, 16) for name, command in (
+    ("MULTI of 10 INCR", "MULTI ; " + "INCR n:{int} ; " * 10 + "EXEC"),
+    ("WATCH GET MULTI SET EXEC", "WATCH w:{tick} ; GET w:{tick} ; MULTI ; SET w:{tick} v ; EXEC"))]
 
 # name, command, per how many elements, keys drawn from
 MEMORY = [
@@ -136,7 +143,7 @@ class Server:
 class Bench:
     def __init__(self, options):
         self.options = options
-        self.load_binary = os.path.join(ROOT, "build/release/synap-bench-load")
+        self.load_binary = os.environ.get("SYNAP_BENCH_LOAD", os.path.join(ROOT, "build/release/synap-bench-load"))
         floor = os.path.join(ROOT, "build/release/synap-bench-floor")
         self.synap = Server("synap", options.server, 1)
         self.synap_two = Server("synap, 2 reactors", options.server, 2)
@@ -233,7 +240,8 @@ class Bench:
 
     def scripts(self):
         self.say("## Scripts: server CPU per call\n")
-        self.race([self.synap, self.redis, *self.peers], SCRIPTS)
+        self.race([self.synap, self.redis, *self.peers], SCRIPTS,
+                  lambda name: [(shlex.join(["FUNCTION", "LOAD", LIBRARY]), 1)] if name.startswith("FCALL") else [])
 
     def memory(self):
         self.say("## Memory: bytes per key or element, from used_memory (and from resident memory)\n")

@@ -67,7 +67,7 @@ void cmd_function_load(Context& ctx) {
   const int64_t timeout_ms = ctx.session().has(kSessionMaster) ? 0 : kLoadTimeoutMs;
   std::string error;
   auto set = std::make_shared<FunctionSet>(*ctx.server().scripting->registry().current());
-  const auto library = script_thread(ctx).load_library(ctx.arg(at), timeout_ms, &error);
+  const auto library = script_thread(ctx).load_library(ctx.arg(at), timeout_ms, &error, replace ? nullptr : set.get());
   if (library == nullptr || !set->add(library, replace, &error)) return ctx.error("ERR " + error);
   publish(ctx, std::move(set));
   ctx.reply().bulk(library->name);

@@ -157,7 +157,7 @@ int ScriptThread::callback_of(const FunctionRef& function, std::string* error) {
 }
 
 std::shared_ptr<const FunctionLibrary> ScriptThread::load_library(std::string_view code, int64_t timeout_ms,
-                                                                  std::string* error) {
+                                                                  std::string* error, const FunctionSet* taken) {
   LibraryShebang shebang;
   if (!parse_library_shebang(code, &shebang, error)) return nullptr;
   if (!is_library_name(shebang.name)) {
@@ -166,6 +166,10 @@ std::shared_ptr<const FunctionLibrary> ScriptThread::load_library(std::string_vi
   }
   if (!equals_ignore_case(shebang.engine, "lua")) {
     *error = "Engine '" + shebang.engine + "' not found";
+    return nullptr;
+  }
+  if (taken != nullptr && taken->libraries.contains(shebang.name)) {
+    *error = "Library '" + shebang.name + "' already exists";
     return nullptr;
   }
   LibraryLoad load;

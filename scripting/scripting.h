@@ -49,7 +49,9 @@ class ScriptThread {
   // The reference of a function's callback, compiled when needed; LUA_NOREF with the text in *error.
   int callback_of(const FunctionRef& function, std::string* error);
   // Runs a library's code to see what it registers. Null with the text in *error.
-  std::shared_ptr<const FunctionLibrary> load_library(std::string_view code, int64_t timeout_ms, std::string* error);
+  // With `taken`, a library whose name is in that set is refused before its code runs.
+  std::shared_ptr<const FunctionLibrary> load_library(std::string_view code, int64_t timeout_ms, std::string* error,
+                                                      const FunctionSet* taken = nullptr);
 
  private:
   struct CompiledLibrary {

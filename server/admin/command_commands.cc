@@ -140,7 +140,8 @@ bool keys_of_call(Context& ctx, std::vector<KeyRef>* keys) {
   std::erase_if(*keys, [](const KeyRef& key) { return (key.flags & kKeyNotKey) != 0; });
   const bool incomplete = std::any_of(command->key_specs.begin(), command->key_specs.end(),
                                       [](const KeySpec& spec) { return (spec.flags & kKeyIncomplete) != 0; });
-  if ((!found && !incomplete) || (keys->empty() && !command->has(kNoMandatoryKeys))) {
+  if (!found && !incomplete) keys->clear();
+  if (keys->empty() && !command->has(kNoMandatoryKeys)) {
     ctx.error(kInvalidCommandArgsError);
     return false;
   }

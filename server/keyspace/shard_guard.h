@@ -25,8 +25,10 @@ class GuardRegistry {
   void hand_over() {
     if (single_reactor_) ++handed_over_;
   }
+  // When the reactor is alone again its guards are mere masks: nobody will release the growing right, so all who wait for
+  // it are woken.
   void take_back() {
-    if (single_reactor_) --handed_over_;
+    if (single_reactor_ && --handed_over_ == 0) wake_waiters();
   }
 
   // The growing right. False: somebody has it; the waiter is queued and will be woken.

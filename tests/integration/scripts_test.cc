@@ -2,6 +2,9 @@
 // debugger's conversation on the client's own connection.
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "tests/integration/client.h"
 #include "tests/integration/server_process.h"
 
@@ -198,4 +201,24 @@ TEST_CASE("A debugging session is aborted, or loses its client, and the server g
   CHECK(client.text({"EVALSHA", std::string(40, 'a'), "0"}) == "ERR Please use EVAL instead of EVALSHA for debugging");
   CHECK(client.call({"SCRIPT", "DEBUG", "NO"}).ok());
   CHECK(client.integer({"EVAL", "return 1", "0"}) == 1);
+}
+
+TEST_CASE("Scripts that take turns all get their answer") {
+  ServerProcess server({"--io-threads", "1"});
+  std::vector<Client> clients;
+  for (int i = 0; i < 20; ++i) clients.emplace_back(server.port());
+  std::atomic<int> answered = 0;
+  std::vector<std::thread> threads;
+  for (Client& client : clients) {
+    threads.emplace_back([&client, &answered] {
+      for (int i = 0; i < 5; ++i) {
+        client.append({"EVAL", "for i = 1, 200000 do end return redis.call('INCR', KEYS[1])", "1", "n"});
+        client.append({"EVAL", "return redis.call('INCR', KEYS[1])", "1", "m"});
+      }
+      for (int i = 0; i < 10; ++i) answered += client.read().type == REDIS_REPLY_INTEGER;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(answered == 200);
+  CHECK(clients[0].text({"GET", "n"}) == "100");
 }

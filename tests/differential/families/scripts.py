@@ -15,7 +15,7 @@ CALLS = ["redis.call('GET',KEYS[1])", "redis.call('SET',KEYS[1],ARGV[1])", "redi
          "redis.call('DEL',KEYS[1])", "redis.call('PING')", "redis.call('ECHO',ARGV[1])", "redis.call()", "redis.call(1)", "redis.call('SET','x',{})",
          "redis.call('SET',KEYS[1],12.5)", "redis.call('MULTI')", "redis.call('SUBSCRIBE','a')", "redis.call('BLPOP',KEYS[1],0)", "redis.call('EVAL','return 1',0)",
          "redis.call('SELECT',1)", "redis.call('DBSIZE')", "redis.call('MGET',KEYS[1],'none')", "redis.call('SADD',KEYS[1],1,2)", "redis.call('SMEMBERS',KEYS[1])",
-         "redis.pcall('SET',KEYS[1])['err']", "redis.call('INCRBYFLOAT',KEYS[1],0.1)", "redis.acl_check_cmd('get','k')", "redis.call('OBJECT','ENCODING',KEYS[1])",
+         "redis.pcall('SET',KEYS[1])['err']", "redis.call('INCRBYFLOAT',KEYS[1],0.5)", "redis.acl_check_cmd('get','k')", "redis.call('OBJECT','ENCODING',KEYS[1])",
          "redis.call('EXPIRE',KEYS[1],1000)", "redis.call('XADD',KEYS[1],'1-1','a','b')", "redis.call('XRANGE',KEYS[1],'-','+')", "redis.call('CONFIG','GET','maxmemory')",
          "redis.call('SORT',KEYS[2],'ALPHA')", "redis.call('GETRANGE',KEYS[1],0,1)"]
 LIBRARIES = ["cjson.encode({1,2,3})", "cjson.encode({a=1})", "cjson.encode({})", "cjson.encode('a\"b\\\\c/\\n\\1')", "cjson.encode(1.5)", "cjson.encode(1e20)",
