@@ -158,6 +158,7 @@ void Dispatcher::reject(Caller& caller, const Command* command, std::string_view
   Session& session = caller.session();
   if (command != nullptr && command->has(kRunsQueue)) {
     abort_transaction(caller);
+    if (error.starts_with("ERR ")) error.remove_prefix(4);
     caller.reply().error(std::string(kExecAbortBegin) + std::string(error));
   } else {
     if (session.has(kSessionMulti)) session.set(kSessionDirtyExec);

@@ -26,7 +26,7 @@ bool parse_condition(Context& ctx, ExpiryCondition* condition) {
     } else if (equals_ignore_case(ctx.arg(i), "lt")) {
       condition->lt = true;
     } else {
-      ctx.error("ERR Unsupported option " + std::string(ctx.arg(i)));
+      ctx.error("ERR Unsupported option " + std::string(printed(ctx.arg(i), ctx.arg(i).size())));
       return false;
     }
   }

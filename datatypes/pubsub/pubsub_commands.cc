@@ -96,7 +96,9 @@ void cmd_spublish(Context& ctx) {
 
 template <PubSubKind kKind>
 void cmd_names(Context& ctx) {
-  if (ctx.argc() > 3) return ctx.arity_error();
+  if (ctx.argc() > 3) {
+    return ctx.reply().error({"ERR unknown subcommand or wrong number of arguments for '", ctx.arg(1), "'. Try PUBSUB HELP."});
+  }
   std::string_view pattern;
   if (ctx.argc() == 3) pattern = ctx.arg(2);
   const std::vector<std::string> names = ctx.server().pubsub->names(kKind, ctx.argc() == 3 ? &pattern : nullptr);

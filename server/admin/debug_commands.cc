@@ -52,6 +52,16 @@ std::string quicklist_figures(const List& list) {
                      static_cast<unsigned long long>(raw_bytes));
 }
 
+void debug_quicklist_packed_threshold(Context& ctx) {
+  constexpr uint64_t kThresholdMax = uint64_t{4} << 30;
+  uint64_t bytes;
+  if (!parse_memory_size(ctx.arg(2), &bytes) || bytes > kThresholdMax) {
+    return ctx.error("ERR argument must be a memory value bigger than 1 and smaller than 4gb");
+  }
+  ctx.server().config->update([bytes](Config* config) { config->list_packed_threshold = static_cast<int64_t>(bytes); });
+  ctx.reply().ok();
+}
+
 // Shows a key past its expiry as well, as long as it was not deleted.
 void debug_object(Context& ctx) {
   const uint64_t hash = hash_bytes(ctx.arg(2));
@@ -311,6 +321,8 @@ constexpr DebugCommand kCommands[] = {
     {"set-skip-checksum-validation", 1, 1, debug_set_skip_checksum_validation,
      "SET-SKIP-CHECKSUM-VALIDATION <0|1> - Let RESTORE take payloads with a wrong checksum."},
     {"populate", 1, 3, debug_populate, "POPULATE <count> [<prefix>] [<size>] - Create <count> string keys."},
+    {"quicklist-packed-threshold", 1, 1, debug_quicklist_packed_threshold,
+     "QUICKLIST-PACKED-THRESHOLD <size> - Elements of lists above <size> get a node of their own; 0: as the limits say."},
     {"digest", 0, 0, debug_digest, "DIGEST - A digest of the whole data set."},
     {"digest-value", 1, 1000000, debug_digest_value, "DIGEST-VALUE <key> [<key> ...] - Digests of values."},
     {"mallctl", 1, 2, debug_mallctl, "MALLCTL <key> [<value>] - Get or set an allocator figure."},

@@ -80,7 +80,7 @@ Status AclStore::set_user(std::string_view name, std::span<const std::string_vie
   for (const std::string& rule : *joined) {
     const AclRuleError error = apply_acl_rule(scope(), rule, &next);
     if (error == AclRuleError::kNone) continue;
-    return refuse("Error in ACL SETUSER modifier '" + rule + "': " + std::string(acl_rule_error_text(error)));
+    return refuse("Error in ACL SETUSER modifier '" + std::string(printed(rule, rule.size())) + "': " + std::string(acl_rule_error_text(error)));
   }
   change->after = publish(name, std::move(next));
   return {};

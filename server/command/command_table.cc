@@ -188,6 +188,7 @@ bool find_keys(const Command& command, ArgViews args, std::vector<KeyRef>* keys)
     const size_t number_at = begin + static_cast<size_t>(spec.number_index);
     int64_t count;
     if (number_at >= args.size() || !parse_int64(args[number_at], &count) || count < 0) return false;
+    if (count == 0 && !command.has(kNoMandatoryKeys)) return false;
     const size_t first = begin + static_cast<size_t>(spec.first);
     if (static_cast<uint64_t>(count) > args.size() - std::min(first, args.size())) return false;
     for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
