@@ -145,7 +145,6 @@ TEST_CASE("errors are worded as Redis does") {
       {"mod.option 1", "Synap does not load modules"},
       {"mod.option", "Module config specified without value"},
       {"sentinel monitor a", "sentinel directive while not in sentinel mode"},
-      {"activedefrag yes", "Active defragmentation cannot be enabled"},
       {"dir /nonexistent", "No such file or directory"},
       {"unixsocketperm 9", "argument couldn't be parsed as an octal number"},
       {"user", "Bad directive or wrong number of arguments"},
