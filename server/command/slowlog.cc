@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/command/context.h"
+#include "server/command/server_api.h"
 
 namespace synap {
 
@@ -20,7 +21,8 @@ std::string shortened(std::string_view arg) {
 }  // namespace
 
 void Slowlog::add(Context& ctx, int64_t duration_us) {
-  if (ctx.config().slowlog_max_len == 0) return;
+  const Config& config = ctx.server().config->current();  // the command may just have changed it
+  if (config.slowlog_max_len == 0) return;
   SlowlogEntry entry;
   entry.time_seconds = ctx.now_ms() / 1000;
   entry.duration_us = duration_us;
@@ -38,7 +40,7 @@ void Slowlog::add(Context& ctx, int64_t duration_us) {
     entry.peer = shared.peer;
     entry.client_name = shared.name;
   }
-  const auto max_entries = static_cast<size_t>(ctx.config().slowlog_max_len);
+  const auto max_entries = static_cast<size_t>(config.slowlog_max_len);
   LockGuard guard(mutex_);
   entry.id = next_id_++;
   entries_.push_front(std::move(entry));
