@@ -110,6 +110,23 @@ uint64_t private_dirty_bytes() {
   return kilobytes * 1024;
 }
 
+// snapshot-keep: the file that is about to be replaced becomes NAME.1, what that was NAME.2, and so on.
+void keep_old_snapshots(const std::string& name, int64_t keep) {
+  for (int64_t i = keep; i > 0; --i) {
+    const std::string older = name + "." + std::to_string(i);
+    const std::string newer = i == 1 ? name : name + "." + std::to_string(i - 1);
+    if (i > 1) {
+      std::rename(newer.c_str(), older.c_str());
+      continue;
+    }
+    unlink(older.c_str());
+    // A second name, so that there is no moment without the file.
+    if (link(newer.c_str(), older.c_str()) != 0 && errno != ENOENT) {
+      log_warning("Could not keep the old snapshot as %s: %s", older.c_str(), std::strerror(errno));
+    }
+  }
+}
+
 std::string temporary_name() { return "temp-" + std::to_string(getpid()) + ".rdb"; }
 
 AccessClock clock_of(const Config& config, int64_t now_ms) {
@@ -181,6 +198,7 @@ Status Persistence::write_file(const Config& config, int64_t now_ms, RdbProgress
   Status status = save_rdb(*server_->keyspace, *server_->scripting->registry().current(), options, &sink, progress);
   if (status.ok()) status = sink.finish();
   if (!status.ok()) return failed("Write error saving DB on disk in", status.detail());
+  keep_old_snapshots(config.dbfilename, config.snapshot_keep);
   if (std::rename(temporary.c_str(), config.dbfilename.c_str()) != 0) {
     return failed("Error moving temp DB file on the final destination from", errno_text());
   }

@@ -102,6 +102,16 @@ const char* check_dbfilename(const Config& config) {
   return is_path(config.dbfilename) ? "dbfilename can't be a path, just a filename" : nullptr;
 }
 
+// A promise that cannot be kept must not be accepted silently.
+const char* check_appendonly(const Config& config) {
+  return config.appendonly ? "the append-only file is not part of this version; snapshots are" : nullptr;
+}
+
+const char* check_rdbcompression(const Config& config) {
+  const bool own = config.rdbcompression == Compression::kLz4 || config.rdbcompression == Compression::kZstd;
+  return own ? "snapshots are compressed by LZF only ('yes') in this version" : nullptr;
+}
+
 const char* check_appendfilename(const Config& config) {
   if (config.appendfilename.empty()) return "appendfilename can't be empty";
   return is_path(config.appendfilename) ? "appendfilename can't be a path, just a filename" : nullptr;
@@ -152,7 +162,8 @@ const char* check_ipv6(const Config& config) {
 constexpr Option kRows[] = {
     special_option("save", {parse_save, format_save, nullptr, true}, kMultiArg),
     text_option("dbfilename", &Config::dbfilename, kGuarded).checked(check_dbfilename),
-    choice_option("rdbcompression", choice_member<&Config::rdbcompression>(), kSnapshotCompressions),
+    choice_option("rdbcompression", choice_member<&Config::rdbcompression>(), kSnapshotCompressions)
+        .checked(check_rdbcompression),
     boolean_option("rdbchecksum", &Config::rdbchecksum, kImmutable),
     boolean_option("rdb-del-sync-files", &Config::rdb_del_sync_files),
     boolean_option("rdb-save-incremental-fsync", &Config::rdb_save_incremental_fsync),
@@ -164,7 +175,7 @@ constexpr Option kRows[] = {
     choice_option("sanitize-dump-payload", choice_member<&Config::sanitize_dump_payload>(), kSanitizeNames),
     number_option("snapshot-keep", &Config::snapshot_keep, 0, 10000),
 
-    boolean_option("appendonly", &Config::appendonly, kDenyLoading),
+    boolean_option("appendonly", &Config::appendonly, kDenyLoading).checked(check_appendonly),
     text_option("appendfilename", &Config::appendfilename, kImmutable).checked(check_appendfilename),
     text_option("appenddirname", &Config::appenddirname, kImmutable).checked(check_appenddirname),
     choice_option("appendfsync", choice_member<&Config::appendfsync>(), kFsyncNames),

@@ -34,38 +34,3 @@ with_server {enable-debug-command yes} {
         expect ok [info_field rdb_last_bgsave_status]
     }
 }
-with_server {enable-debug-command yes appendonly yes appendfsync always} {
-    test "The append-only file keeps every write" {
-        needs BGREWRITEAOF
-        populate
-        r MULTI; r SET t1 1; r SET t2 2; r EXEC
-        r EVAL {redis.call('SET', 's1', 1) redis.call('SET', 's2', 2)} 0
-        r SPOP set:1 100
-        set digest [r DEBUG DIGEST]
-        restart_server {enable-debug-command yes appendonly yes appendfsync always}
-        expect $digest [r DEBUG DIGEST]
-    }
-    test "A rewrite keeps the data and the writes beside it" {
-        needs BGREWRITEAOF
-        set before [info_field aof_base_size]
-        expect_match "Background append only file rewriting started" [r BGREWRITEAOF]
-        r SET during rewrite
-        wait_for "the rewrite" 20 {[info_field aof_rewrite_in_progress] == 0}
-        r SET after rewrite
-        set digest [r DEBUG DIGEST]
-        expect OK [r DEBUG LOADAOF]
-        expect $digest [r DEBUG DIGEST]
-        restart_server {enable-debug-command yes appendonly yes appendfsync always}
-        expect $digest [r DEBUG DIGEST]
-        expect_true {$before >= 0}
-    }
-    test "kill -9 loses nothing that was acknowledged" {
-        needs BGREWRITEAOF
-        for {set i 0} {$i < 500} {incr i} { r SET acked:$i $i }
-        set server [lindex $::servers end]
-        exec kill -9 [dict get $server pid]
-        wait_for "the end" 5 {![process_alive [dict get $server pid]]}
-        restart_server {enable-debug-command yes appendonly yes appendfsync always}
-        for {set i 0} {$i < 500} {incr i} { expect $i [r GET acked:$i] }
-    }
-}

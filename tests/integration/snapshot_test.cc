@@ -165,3 +165,24 @@ TEST_CASE("DUMP travels by RESTORE; damaged payloads change nothing") {
     CHECK(client.integer({"EXISTS", "bad"}) == 0);
   }
 }
+
+TEST_CASE("snapshot-keep keeps that many older files") {
+  ServerProcess server({"--enable-debug-command", "yes", "--save", "", "--snapshot-keep", "2"});
+  Client client(server.port());
+  const auto exists = [&](const std::string& name) { return std::ifstream(server.folder() + "/" + name).good(); };
+  for (int i = 0; i < 4; ++i) {
+    client.call({"SET", "round", std::to_string(i)});
+    REQUIRE(client.call({"SAVE"}).ok());
+  }
+  CHECK(exists("dump.rdb"));
+  CHECK(exists("dump.rdb.1"));
+  CHECK(exists("dump.rdb.2"));
+  CHECK_FALSE(exists("dump.rdb.3"));
+}
+
+TEST_CASE("Promises that this version cannot keep are refused") {
+  ServerProcess server(kNoSavePoints);
+  Client client(server.port());
+  CHECK(client.text({"CONFIG", "SET", "appendonly", "yes"}).find("append-only file is not part of this version") != std::string::npos);
+  CHECK(client.text({"CONFIG", "SET", "rdbcompression", "zstd"}).starts_with("ERR CONFIG SET failed"));
+}
