@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "server/base/number.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
 
@@ -36,7 +37,9 @@ void close_other_sockets(int kept) {
   DIR* const directory = opendir("/proc/self/fd");
   if (directory == nullptr) return;
   while (const dirent* entry = readdir(directory)) {
-    const int descriptor = std::atoi(entry->d_name);
+    int64_t number;
+    if (!parse_int64(entry->d_name, &number)) continue;  // "." and ".."
+    const auto descriptor = static_cast<int>(number);
     struct stat status;
     if (descriptor == kept || fstat(descriptor, &status) != 0 || !S_ISSOCK(status.st_mode)) continue;
     close(descriptor);

@@ -273,8 +273,12 @@ bool ScriptDebugger::show_something(lua_State* lua, const Words& words) {
   } else if (is_one_of(name, {"w", "whole"})) {
     list(1, 1000000);
   } else if (is_one_of(name, {"l", "list"})) {
-    const int around = words.size() > 1 ? std::atoi(words[1].c_str()) : 0;
-    list(around > 0 ? around : line_, words.size() > 2 ? std::atoi(words[2].c_str()) : 5);
+    const auto number = [&words](size_t index, int otherwise) {
+      int64_t value;
+      const bool given = words.size() > index && parse_int64(words[index], &value) && value > 0 && value < INT32_MAX;
+      return given ? static_cast<int>(value) : otherwise;
+    };
+    list(number(1, line_), number(2, 5));
   } else if (is_one_of(name, {"m", "maxlen"})) {
     int64_t bytes = 0;
     if (words.size() == 2 && parse_int64(words[1], &bytes) && bytes >= 0) {
