@@ -19,7 +19,8 @@ constexpr uint32_t forbidding_states(uint64_t flags) {
   if ((flags & kStale) == 0) states |= kStateStale;
   if ((flags & kAllowBusy) == 0) states |= kStateBusyScript;
   if ((flags & kDenyOom) != 0) states |= kStateOutOfMemory;
-  if ((flags & (kWrite | kMayReplicate)) != 0) states |= kStateReplica | kStateDiskError | kStatePausedWrites;
+  if ((flags & kWrite) != 0) states |= kStateReplica | kStateDiskError;
+  if ((flags & (kWrite | kMayReplicate)) != 0) states |= kStatePausedWrites;
   if ((flags & kAllowPaused) == 0) states |= kStatePausedAll;
   return states;
 }

@@ -413,7 +413,8 @@ void Dispatcher::move_to_slow_lane(Caller& caller, const Command* command, const
   if (guard->held()) guard->make_physical();
   caller.suspended.guard = std::move(*guard);
   statistics_->slow_lane_commands.add();
-  (*workers_)->submit([&caller](Dispatcher& worker) { worker.run_on_worker(caller); });
+  const bool may_wait = command->has(kSelfGuarded);
+  (*workers_)->submit([&caller](Dispatcher& worker) { worker.run_on_worker(caller); }, may_wait);
 }
 
 // On a worker: the caller's reactor does not touch it until the completion is posted.

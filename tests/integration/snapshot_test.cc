@@ -100,6 +100,7 @@ TEST_CASE("A killed child leaves the old file, writes are refused until a snapsh
   REQUIRE(wait_for(client, "rdb_last_bgsave_status", "err"));
   CHECK(client.text({"SET", "a", "b"}).starts_with("MISCONF"));
   CHECK(client.call({"GET", "old"}).text == "1");
+  CHECK(client.call({"PUBLISH", "c", "m"}).type == REDIS_REPLY_INTEGER);  // writes nothing
   client.call({"CONFIG", "SET", "rdb-key-save-delay", "0"});
   CHECK(client.call({"SAVE"}).ok());
   CHECK(client.call({"SET", "a", "b"}).ok());
