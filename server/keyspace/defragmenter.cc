@@ -61,14 +61,14 @@ bool Defragmenter::wants(const void* block) {
   // An eighth above the average use still counts as below it: else the last slabs of a class keep their holes.
   if (found.free_regions * found.class_regions * 8 < found.class_free_regions * found.regions * 7) return false;
   --misses_;
-  size_ = sallocx(const_cast<void*>(block), 0);
   return true;
 }
 
 void* Defragmenter::move(void* block) {
-  void* fresh = mallocx(size_, MALLOCX_TCACHE_NONE);
+  const size_t size = sallocx(block, 0);
+  void* fresh = mallocx(size, MALLOCX_TCACHE_NONE);
   SYNAP_ASSERT(fresh != nullptr);
-  std::memcpy(fresh, block, size_);
+  std::memcpy(fresh, block, size);
   dallocx(block, MALLOCX_TCACHE_NONE);
   ++hits_;
   return fresh;

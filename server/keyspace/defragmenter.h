@@ -25,7 +25,6 @@ class Defragmenter final : public BlockMover {
   uint64_t misses() const { return misses_; }
 
  private:
-  size_t size_ = 0;  // of the block asked about last
   uint64_t hits_ = 0;
   uint64_t misses_ = 0;
 };
