@@ -72,6 +72,8 @@ enum CommandFlag : uint64_t {
   kChannelPublished = 1ULL << 41,    // argument 1: PUBLISH, SPUBLISH
   kChannelsSubscribed = 1ULL << 42,  // arguments 1 and on: SUBSCRIBE, SSUBSCRIBE
   kPatternsSubscribed = 1ULL << 43,  // arguments 1 and on are patterns: PSUBSCRIBE
+
+  kTalksToOthers = 1ULL << 44,  // waits for another server, on a worker that is there for it: MIGRATE
 };
 
 // ACL categories, in the order Redis numbers them. Several follow from flags (see implied_categories in command_table).
