@@ -7,21 +7,19 @@ namespace synap {
 uint64_t Journal::append(std::string_view resp, size_t count, int first_db, int last_db) {
   LockGuard guard(mutex_);
   if (subscribers_.empty()) return end_offset();
+  std::string select;
   if (selected_db_ != first_db) {
     const std::string db = std::to_string(first_db);
-    publish("*2\r\n$6\r\nSELECT\r\n$" + std::to_string(db.size()) + "\r\n" + db + "\r\n");
+    select = "*2\r\n$6\r\nSELECT\r\n$" + std::to_string(db.size()) + "\r\n" + db + "\r\n";
   }
-  if (count > 1) publish("*1\r\n$5\r\nMULTI\r\n");
-  publish(resp);
-  if (count > 1) publish("*1\r\n$4\r\nEXEC\r\n");
+  const bool block = count > 1;
+  const std::string_view parts[] = {select, block ? "*1\r\n$5\r\nMULTI\r\n" : "", resp, block ? "*1\r\n$4\r\nEXEC\r\n" : ""};
+  uint64_t end = end_offset_.load(std::memory_order_relaxed);
+  for (const std::string_view part : parts) end += part.size();
+  for (JournalSubscriber* subscriber : subscribers_) subscriber->append(parts, end);
   selected_db_ = last_db;
-  return end_offset();
-}
-
-void Journal::publish(std::string_view bytes) {
-  const uint64_t offset = end_offset_.load(std::memory_order_relaxed);
-  for (JournalSubscriber* subscriber : subscribers_) subscriber->append(offset, bytes);
-  end_offset_.store(offset + bytes.size(), std::memory_order_release);
+  end_offset_.store(end, std::memory_order_release);
+  return end;
 }
 
 void Journal::subscribe(JournalSubscriber* subscriber) {

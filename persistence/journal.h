@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,8 @@ namespace synap {
 // Takes what is appended, in order; must only copy (it runs under the journal's lock).
 class JournalSubscriber {
  public:
-  virtual void append(uint64_t offset, std::string_view bytes) = 0;
+  // `parts`, one after the other, are whole commands: a file may end after them. `end_offset`: after the last byte.
+  virtual void append(std::span<const std::string_view> parts, uint64_t end_offset) = 0;
 
  protected:
   ~JournalSubscriber() = default;
@@ -32,17 +34,16 @@ class Journal {
   // themselves (first_db: the database of the first). Adds SELECT and MULTI … EXEC where needed. Returns the offset after.
   uint64_t append(std::string_view resp, size_t count, int first_db, int last_db);
 
-  // The offset after the last byte.
+  // The offset after the last byte. An effect is counted here before its shards are released.
   uint64_t end_offset() const { return end_offset_.load(std::memory_order_acquire); }
 
+  // The next append starts with SELECT.
   void subscribe(JournalSubscriber* subscriber);
   void unsubscribe(JournalSubscriber* subscriber);
   // The next append starts with SELECT (a new file begins, a replica attaches).
   void forget_database();
 
  private:
-  void publish(std::string_view bytes) REQUIRES(mutex_);
-
   Mutex mutex_{LockRank::kJournal};
   std::atomic<bool> active_{false};
   std::atomic<uint64_t> end_offset_{0};

@@ -1,18 +1,9 @@
 #include "persistence/persistence.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <climits>
-#include <csignal>
-#include <cstdio>
-#include <cstring>
-
+#include "persistence/aof.h"
+#include "persistence/file_stream.h"
 #include "scripting/scripting.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
@@ -24,110 +15,22 @@ namespace synap {
 
 namespace {
 
-// The child's exit code after SIGUSR1: told to stop, nothing failed.
-constexpr int kStoppedByUser = 255;
 constexpr size_t kSyncEveryBytes = 4 << 20;  // rdb-save-incremental-fsync
 
-std::string errno_text() { return std::strerror(errno); }
-
-// An open file being written; closed at the end of its life.
-class FileSink final : public ByteSink {
- public:
-  FileSink(int fd, bool sync_often, std::function<void()> on_sync)
-      : fd_(fd), sync_often_(sync_often), on_sync_(std::move(on_sync)) {}
-  ~FileSink() {
-    if (fd_ >= 0) close(fd_);
-  }
-  FileSink(const FileSink&) = delete;
-  FileSink& operator=(const FileSink&) = delete;
-
-  Status write(std::string_view bytes) override {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return Status(StatusCode::kIoError, errno_text());
-      bytes.remove_prefix(static_cast<size_t>(written));
-      unsynced_ += static_cast<size_t>(written);
-    }
-    if (!sync_often_ || unsynced_ < kSyncEveryBytes) return {};
-    unsynced_ = 0;
-    if (on_sync_) on_sync_();
-    return fdatasync(fd_) == 0 ? Status() : Status(StatusCode::kIoError, errno_text());
-  }
-
-  Status finish() {
-    const bool synced = fsync(fd_) == 0;
-    const int error = errno;
-    const bool closed = close(std::exchange(fd_, -1)) == 0;
-    if (!synced) errno = error;
-    return synced && closed ? Status() : Status(StatusCode::kIoError, errno_text());
-  }
-
- private:
-  int fd_;
-  const bool sync_often_;
-  const std::function<void()> on_sync_;
-  size_t unsynced_ = 0;
-};
-
-class FileSource final : public ByteSource {
- public:
-  explicit FileSource(int fd) : fd_(fd) {}
-  ~FileSource() { close(fd_); }
-  FileSource(const FileSource&) = delete;
-  FileSource& operator=(const FileSource&) = delete;
-
-  int64_t read(char* out, size_t size) override {
-    for (;;) {
-      const ssize_t got = ::read(fd_, out, size);
-      if (got >= 0 || errno != EINTR) return got;
-    }
-  }
-
- private:
-  const int fd_;
-};
-
-// The renamed file's directory entry survives a power cut only once the directory is synced.
-void sync_directory() {
-  const int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  if (fsync(fd) != 0) log_warning("Could not sync the data directory: %s", std::strerror(errno));
-  close(fd);
-}
-
-// Memory that this process no longer shares with its parent.
-uint64_t private_dirty_bytes() {
-  FILE* file = std::fopen("/proc/self/smaps_rollup", "r");
-  if (file == nullptr) return 0;
-  uint64_t kilobytes = 0;
-  char line[256];
-  while (std::fgets(line, sizeof line, file) != nullptr) {
-    unsigned long long value;
-    if (std::sscanf(line, "Private_Dirty: %llu", &value) == 1) kilobytes = value;
-  }
-  std::fclose(file);
-  return kilobytes * 1024;
-}
-
 // snapshot-keep: the file that is about to be replaced becomes NAME.1, what that was NAME.2, and so on.
-void keep_old_snapshots(const std::string& name, int64_t keep) {
-  for (int64_t i = keep; i > 0; --i) {
-    const std::string older = name + "." + std::to_string(i);
-    const std::string newer = i == 1 ? name : name + "." + std::to_string(i - 1);
-    if (i > 1) {
-      std::rename(newer.c_str(), older.c_str());
-      continue;
-    }
-    unlink(older.c_str());
-    // A second name, so that there is no moment without the file.
-    if (link(newer.c_str(), older.c_str()) != 0 && errno != ENOENT) {
-      log_warning("Could not keep the old snapshot as %s: %s", older.c_str(), std::strerror(errno));
-    }
+void keep_old_snapshots(FileSystem* files, const std::string& name, int64_t keep) {
+  if (keep == 0 || !files->exists(name)) return;
+  const auto older = [&](int64_t i) { return name + "." + std::to_string(i); };
+  for (int64_t i = keep; i > 1; --i) {
+    if (files->exists(older(i - 1))) static_cast<void>(files->rename(older(i - 1), older(i)));
   }
+  if (files->exists(older(1))) static_cast<void>(files->remove(older(1)));
+  // A second name, so that there is no moment without the file.
+  const Status kept = files->link(name, older(1));
+  if (!kept.ok()) log_warning("Could not keep the old snapshot as %s: %s", older(1).c_str(), kept.detail().c_str());
 }
 
-std::string temporary_name() { return "temp-" + std::to_string(getpid()) + ".rdb"; }
+std::string temporary_name(int pid) { return "temp-" + std::to_string(pid) + ".rdb"; }
 
 AccessClock clock_of(const Config& config, int64_t now_ms) {
   AccessClock clock;
@@ -141,52 +44,14 @@ AccessClock clock_of(const Config& config, int64_t now_ms) {
 
 }  // namespace
 
-struct Persistence::SharedWithChild {
-  RdbProgress progress;
-  std::atomic<uint64_t> cow_bytes{0};
-  std::atomic<uint64_t> cow_peak{0};
+Persistence::Persistence(Server* server, FileSystem* files, OomScore* oom_score)
+    : server_(server), files_(files), child_(server, oom_score), last_save_ms_(wall_clock_ms()) {}
 
-  void measure() {
-    const uint64_t bytes = private_dirty_bytes();
-    cow_bytes.store(bytes, std::memory_order_relaxed);
-    if (bytes > cow_peak.load(std::memory_order_relaxed)) cow_peak.store(bytes, std::memory_order_relaxed);
-  }
-  void clear() {
-    progress.keys.store(0, std::memory_order_relaxed);
-    progress.bytes.store(0, std::memory_order_relaxed);
-    cow_bytes.store(0, std::memory_order_relaxed);
-    cow_peak.store(0, std::memory_order_relaxed);
-  }
-};
-
-Persistence::Persistence(Server* server, OomScore* oom_score)
-    : server_(server),
-      oom_score_(oom_score),
-      shared_([] {
-        void* page = mmap(nullptr, sizeof(SharedWithChild), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        SYNAP_ASSERT(page != MAP_FAILED);
-        return new (page) SharedWithChild;
-      }()),
-      last_save_ms_(wall_clock_ms()) {}
-
-Persistence::~Persistence() {
-  end_loading(true);
-  munmap(shared_, sizeof(SharedWithChild));
-}
+Persistence::~Persistence() { end_loading(true); }
 
 // --- Saving.
 
-Status Persistence::write_file(const Config& config, int64_t now_ms, RdbProgress* progress,
-                               const std::function<void()>& on_sync) {
-  const std::string temporary = temporary_name();
-  const auto failed = [&](const char* what, const std::string& why) {
-    log_warning("%s %s: %s", what, temporary.c_str(), why.c_str());
-    unlink(temporary.c_str());
-    return Status(StatusCode::kIoError, why);
-  };
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) return failed("Failed opening the temp RDB file", errno_text());
-  FileSink sink(fd, config.rdb_save_incremental_fsync, on_sync);
+RdbSaveOptions rdb_save_options(const Config& config, int64_t now_ms) {
   RdbSaveOptions options;
   options.encoding = {.compress = config.rdbcompression != Compression::kNo, .checksum = config.rdbchecksum};
   options.now_ms = now_ms;
@@ -195,14 +60,30 @@ Status Persistence::write_file(const Config& config, int64_t now_ms, RdbProgress
   options.save_frequencies = options.access_clock.lfu;
   options.save_idle_times = config.maxmemory_policy == MaxmemoryPolicy::kAllkeysLru ||
                             config.maxmemory_policy == MaxmemoryPolicy::kVolatileLru;
-  Status status = save_rdb(*server_->keyspace, *server_->scripting->registry().current(), options, &sink, progress);
-  if (status.ok()) status = sink.finish();
-  if (!status.ok()) return failed("Write error saving DB on disk in", status.detail());
-  keep_old_snapshots(config.dbfilename, config.snapshot_keep);
-  if (std::rename(temporary.c_str(), config.dbfilename.c_str()) != 0) {
-    return failed("Error moving temp DB file on the final destination from", errno_text());
-  }
-  sync_directory();
+  return options;
+}
+
+Status Persistence::write_file(const Config& config, int64_t now_ms, RdbProgress* progress,
+                               const std::function<void()>& on_sync) {
+  const std::string temporary = temporary_name(getpid());
+  const auto failed = [&](const char* what, const Status& why) {
+    log_warning("%s %s: %s", what, temporary.c_str(), why.detail().c_str());
+    static_cast<void>(files_->remove(temporary));
+    return why;
+  };
+  auto file = files_->open(temporary, FileSystem::Mode::kReplace);
+  if (!file.ok()) return failed("Failed opening the temp RDB file", file.status());
+  FileSink sink(file->get(), config.rdb_save_incremental_fsync ? kSyncEveryBytes : 0, on_sync);
+  Status status = save_rdb(*server_->keyspace, *server_->scripting->registry().current(),
+                           rdb_save_options(config, now_ms), &sink, progress);
+  if (status.ok()) status = (*file)->sync();
+  if (!status.ok()) return failed("Write error saving DB on disk in", status);
+  keep_old_snapshots(files_, config.dbfilename, config.snapshot_keep);
+  status = files_->rename(temporary, config.dbfilename);
+  if (!status.ok()) return failed("Error moving temp DB file on the final destination from", status);
+  // The renamed file's directory entry survives a power cut only once the directory is synced.
+  status = files_->sync_directory(".");
+  if (!status.ok()) return failed("Could not sync the data directory after", status);
   log_notice("DB saved on disk");
   return {};
 }
@@ -225,11 +106,13 @@ void Persistence::finish_save(bool ok, int64_t now_ms) {
 
 void Persistence::refresh_disk_error() {
   const Config& config = server_->config->current();
-  server_->state->assign(kStateDiskError, config.stop_writes_on_bgsave_error && !config.save.empty() &&
-                                              !last_ok_.load(std::memory_order_relaxed));
+  const bool snapshots_fail =
+      config.stop_writes_on_bgsave_error && !config.save.empty() && !last_ok_.load(std::memory_order_relaxed);
+  server_->state->assign(kStateDiskError, snapshots_fail || !server_->aof->healthy());
 }
 
-std::string Persistence::disk_error() {
+std::string Persistence::disk_error() const {
+  if (!server_->aof->healthy()) return "MISCONF Errors writing to the AOF file: " + server_->aof->last_error();
   return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that "
          "may modify the data set are disabled, because this instance is configured to report errors during writes if "
          "RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about "
@@ -237,97 +120,51 @@ std::string Persistence::disk_error() {
 }
 
 Persistence::Started Persistence::start_background(int64_t now_ms, bool later) {
-  if (child_running()) {
+  if (child_.running()) {
     if (!later) return Started::kBusy;
     scheduled_.store(true);
     return Started::kScheduled;
   }
   const Config& config = server_->config->current();
   scheduled_.store(false);
-  killed_by_user_.store(false);
   last_try_ms_.store(now_ms, std::memory_order_relaxed);
-  uint64_t total = 0;
-  for (int db = 0; db < server_->keyspace->databases(); ++db) total += server_->keyspace->key_count(db);
-  keys_total_.store(total, std::memory_order_relaxed);
   dirty_at_fork_.store(server_->dirty.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  shared_->clear();
-  const int64_t began_us = monotonic_us();
-  const pid_t pid = fork();
-  if (pid == 0) run_child(config, now_ms);
-  last_fork_us_.store(monotonic_us() - began_us, std::memory_order_relaxed);
-  if (pid < 0) {
-    log_warning("Can't save in background: fork: %s", std::strerror(errno));
+  const Status started = child_.start(
+      ForkedChild::Purpose::kSnapshot, now_ms,
+      [&](RdbProgress* progress, const std::function<void()>& on_sync) {
+        return write_file(config, now_ms, progress, on_sync);
+      },
+      [this](const ForkedChild::Outcome& outcome) { child_ended(outcome); });
+  if (!started.ok()) {
+    log_warning("Can't save in background: fork: %s", started.detail().c_str());
     finish_save(false, now_ms);
     return Started::kForkFailed;
   }
-  forks_.fetch_add(1, std::memory_order_relaxed);
   saves_.fetch_add(1, std::memory_order_relaxed);
-  child_began_ms_.store(now_ms, std::memory_order_relaxed);
-  child_pid_.store(pid, std::memory_order_release);
-  log_notice("Background saving started by pid %d", pid);
-  server_->clients->reactor(0).post([this, pid] { watch_child(pid); });
   return Started::kStarted;
 }
 
-void Persistence::run_child(const Config& config, int64_t now_ms) {
-  background_after_fork_child();
-  std::signal(SIGUSR1, [](int) { _exit(kStoppedByUser); });
-  std::signal(SIGINT, SIG_IGN);
-  std::signal(SIGTERM, SIG_DFL);
-  // The parent's sockets must not live on here when it ends.
-  close_range(3, UINT_MAX, 0);
-  static_cast<void>(oom_score_->apply(config, OomClass::kChild));
-  const Status status = write_file(config, now_ms, &shared_->progress, [this] { shared_->measure(); });
-  shared_->measure();
-  if (status.ok()) {
-    log_notice("Fork CoW for RDB: current %llu MB, peak %llu MB",
-               static_cast<unsigned long long>(shared_->cow_bytes.load() >> 20),
-               static_cast<unsigned long long>(shared_->cow_peak.load() >> 20));
-  }
-  _exit(status.ok() ? 0 : 1);
-}
-
-// On reactor 0.
-void Persistence::watch_child(int pid) {
-  const auto fd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-  SYNAP_ASSERT(fd >= 0);
-  Reactor& reactor = server_->clients->reactor(0);
-  reactor.watch_readable(fd, [this, pid, fd, &reactor] {
-    reactor.unwatch(fd);
-    close(fd);
-    child_ended(pid);
-  });
-}
-
-void Persistence::child_ended(int pid) {
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
+void Persistence::child_ended(const ForkedChild::Outcome& outcome) {
   const int64_t now_ms = wall_clock_ms();
-  last_time_s_.store((now_ms - child_began_ms_.load(std::memory_order_relaxed)) / 1000, std::memory_order_relaxed);
-  last_cow_bytes_.store(shared_->cow_peak.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  const int signal_number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+  last_time_s_.store(outcome.seconds, std::memory_order_relaxed);
+  last_cow_bytes_.store(outcome.cow_bytes, std::memory_order_relaxed);
+  if (outcome.ok) {
     log_notice("Background saving terminated with success");
     server_->dirty.fetch_sub(dirty_at_fork_.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    finish_save(true, now_ms);
-  } else {
-    unlink(("temp-" + std::to_string(pid) + ".rdb").c_str());
-    const bool told = killed_by_user_.load() || signal_number == SIGUSR1 ||
-                      (WIFEXITED(status) && WEXITSTATUS(status) == kStoppedByUser);
-    if (signal_number != 0 || told) {
-      log_warning("Background saving terminated by signal %d", signal_number == 0 ? SIGUSR1 : signal_number);
-    } else {
-      log_warning("Background saving error");
-    }
-    if (!told) finish_save(false, now_ms);
+    return finish_save(true, now_ms);
   }
-  child_pid_.store(-1, std::memory_order_release);
+  static_cast<void>(files_->remove(temporary_name(outcome.pid)));
+  if (outcome.signal_number != 0) {
+    log_warning("Background saving terminated by signal %d", outcome.signal_number);
+  } else {
+    log_warning("Background saving error");
+  }
+  if (!outcome.told_to_stop) finish_save(false, now_ms);
 }
 
 bool Persistence::wants_background(int64_t now_ms) {
   refresh_disk_error();  // its settings may have changed
-  if (child_running() || server_->state->has(kStateLoading | kStateShuttingDown)) return false;
+  if (child_.running() || server_->state->has(kStateLoading | kStateShuttingDown)) return false;
   if (scheduled_.load()) return true;
   const auto dirty = static_cast<int64_t>(server_->dirty.load(std::memory_order_relaxed));
   const int64_t idle_ms = now_ms - last_save_ms_.load(std::memory_order_relaxed);
@@ -346,27 +183,19 @@ bool Persistence::wants_background(int64_t now_ms) {
 
 bool Persistence::cancel_background() {
   const bool was_scheduled = scheduled_.exchange(false);
-  const bool was_running = child_running();
-  kill_child();
-  return was_scheduled || was_running;
+  return kill_child() || was_scheduled;
 }
 
-void Persistence::kill_child() {
-  const int pid = child_pid_.load(std::memory_order_acquire);
-  if (pid <= 0) return;
-  killed_by_user_.store(true);
-  kill(pid, SIGUSR1);
-}
+bool Persistence::kill_child() { return child_.kill(ForkedChild::Purpose::kSnapshot); }
 
 void Persistence::end() {
   end_loading(true);
-  const int pid = child_pid_.exchange(-1);
+  ForkedChild::Purpose purpose;
+  const int pid = child_.end(&purpose);
   if (pid <= 0) return;
-  log_warning("There is a child saving an .rdb. Killing it!");
-  kill(pid, SIGKILL);
-  while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
-  unlink(("temp-" + std::to_string(pid) + ".rdb").c_str());
+  const bool snapshot = purpose == ForkedChild::Purpose::kSnapshot;
+  log_warning(snapshot ? "There is a child saving an .rdb. Killing it!" : "There is a child rewriting the AOF. Killing it!");
+  static_cast<void>(files_->remove(snapshot ? temporary_name(pid) : Aof::temporary_base_name(pid)));
 }
 
 void Persistence::all_flushed(int64_t now_ms) {
@@ -377,19 +206,7 @@ void Persistence::all_flushed(int64_t now_ms) {
 
 // --- Loading.
 
-Status Persistence::read_file(const std::string& path, bool replace, RdbLoadResult* result) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
-    const std::string why = errno_text();
-    log_warning("Fatal error: can't open the RDB file %s for reading: %s", path.c_str(), why.c_str());
-    return Status(StatusCode::kNotFound, why);
-  }
-  FileSource source(fd);
-  struct stat info {};
-  fstat(fd, &info);
-  load_total_bytes_.store(static_cast<uint64_t>(info.st_size), std::memory_order_relaxed);
-  load_progress_.bytes.store(0, std::memory_order_relaxed);
-  const Config& config = server_->config->current();
+RdbLoadOptions Persistence::load_options(const Config& config, bool replace) {
   RdbLoadOptions options(config);
   options.now_ms = wall_clock_ms();
   options.checksum = config.rdbchecksum;
@@ -397,7 +214,21 @@ Status Persistence::read_file(const std::string& path, bool replace, RdbLoadResu
   options.key_delay_us = config.key_load_delay;
   options.replace = replace;
   options.cancelled = &cancel_loading_;
-  RdbReader reader(&source, config.rdbchecksum);
+  return options;
+}
+
+Status Persistence::load_file(const std::string& path, bool replace, RdbLoadResult* result) {
+  auto file = files_->open(path, FileSystem::Mode::kRead);
+  const Result<uint64_t> bytes = file.ok() ? (*file)->size() : Result<uint64_t>(file.status());
+  if (!bytes.ok()) {
+    log_warning("Fatal error: can't open the RDB file %s for reading: %s", path.c_str(), bytes.status().detail().c_str());
+    return bytes.status();
+  }
+  FileSource source(file->get());
+  load_total_bytes_.store(*bytes, std::memory_order_relaxed);
+  load_progress_.bytes.store(0, std::memory_order_relaxed);
+  const RdbLoadOptions options = load_options(server_->config->current(), replace);
+  RdbReader reader(&source, options.checksum);
   const Status status = load_rdb(&reader, server_->keyspace, options, result, &load_progress_);
   load_keys_expired_.store(result->keys_expired, std::memory_order_relaxed);
   load_keys_loaded_.store(result->keys_loaded, std::memory_order_relaxed);
@@ -413,14 +244,49 @@ Status Persistence::read_file(const std::string& path, bool replace, RdbLoadResu
   return status;
 }
 
-bool Persistence::begin_loading(std::function<void(Status)> done) {
-  const std::string path = server_->config->current().dbfilename;
-  if (access(path.c_str(), F_OK) != 0) return false;
+Status Persistence::load_rdb_and_libraries(const std::string& path, bool replace, const LoadLibraries& load_libraries) {
+  RdbLoadResult result;
+  const Status status = load_file(path, replace, &result);
+  if (!status.ok() || result.libraries.empty()) return status;
+  const std::string error = load_libraries(result.libraries, replace);
+  if (error.empty()) return {};
+  log_warning("A function library of the data set cannot be loaded: %s", error.c_str());
+  return Status(StatusCode::kCorrupt, error);
+}
+
+Status Persistence::load_aof_files(CommandRunner* runner, const LoadLibraries& load_libraries) {
+  AofLoad load{.server = server_,
+               .files = files_,
+               .runner = runner,
+               .load_libraries = load_libraries,
+               .directory = server_->aof->directory(),
+               .manifest = server_->aof->manifest(),
+               .rdb_options = load_options(server_->config->current(), true),
+               .progress = &load_progress_,
+               .cancelled = &cancel_loading_};
+  load.rdb_options.keep_expired = true;
+  const Result<uint64_t> total = aof_total_bytes(files_, load.directory, load.manifest);
+  if (!total.ok()) return total.status();
+  load_total_bytes_.store(*total, std::memory_order_relaxed);
+  RdbLoadResult result;
+  const Status status = load_aof(load, &result);
+  load_keys_expired_.store(result.keys_expired, std::memory_order_relaxed);
+  load_keys_loaded_.store(result.keys_loaded, std::memory_order_relaxed);
+  return status;
+}
+
+bool Persistence::begin_loading(CommandRunner* runner, LoadLibraries load_libraries, std::function<void(Status)> done) {
+  const Config& config = server_->config->current();
+  // An AOF that was just switched on in the configuration begins with what the snapshot holds; Redis would lose that.
+  const bool from_aof = config.appendonly && server_->aof->has_files();
+  const std::string path = config.dbfilename;
+  if (!from_aof && !files_->exists(path)) return false;
   server_->state->set(kStateLoading);
   load_began_ms_.store(wall_clock_ms(), std::memory_order_relaxed);
-  loader_ = std::thread([this, path, done = std::move(done)] {
+  loader_ = std::thread([=, this] {
     const int64_t began_us = monotonic_us();
-    const Status status = read_file(path, false, &load_result_);
+    const Status status =
+        from_aof ? load_aof_files(runner, load_libraries) : load_rdb_and_libraries(path, false, load_libraries);
     if (status.ok()) {
       log_notice("DB loaded from disk: %.3f seconds", static_cast<double>(monotonic_us() - began_us) / 1e6);
     }
@@ -435,39 +301,46 @@ void Persistence::end_loading(bool cancel) {
   loader_.join();
 }
 
-Status Persistence::load_now(bool keep_keys, bool replace, const LoadLibraries& load_libraries) {
-  if (!keep_keys) {
-    for (size_t i = 0; i < kShards; ++i) {
-      for (DbSlice& slice : server_->keyspace->shard(i).dbs) {
-        DbSlice old;
-        std::swap(old, slice);
-        old.table.for_each([](Entry* entry, bool) { free_entry(entry); });
-      }
+void Persistence::free_all_keys() {
+  for (size_t i = 0; i < kShards; ++i) {
+    for (DbSlice& slice : server_->keyspace->shard(i).dbs) {
+      DbSlice old;
+      std::swap(old, slice);
+      old.table.for_each([](Entry* entry, bool) { free_entry(entry); });
     }
   }
-  RdbLoadResult result;
-  const Status status = read_file(server_->config->current().dbfilename, replace, &result);
-  if (!status.ok()) return status;
-  const std::string error = load_libraries(result.libraries, replace);
-  return error.empty() ? Status() : Status(StatusCode::kCorrupt, error);
+}
+
+Status Persistence::load_now(bool keep_keys, bool replace, const LoadLibraries& load_libraries) {
+  if (!keep_keys) free_all_keys();
+  return load_rdb_and_libraries(server_->config->current().dbfilename, replace, load_libraries);
+}
+
+Status Persistence::load_aof_now(CommandRunner* runner, const LoadLibraries& load_libraries) {
+  if (!server_->aof->drain(false)) return Status(StatusCode::kIoError, server_->aof->last_error());
+  free_all_keys();
+  const Status status = load_aof_files(runner, load_libraries);
+  if (status.ok()) server_->dirty.store(0, std::memory_order_relaxed);
+  return status;
 }
 
 Persistence::Figures Persistence::figures(int64_t now_ms) const {
   const auto relaxed = std::memory_order_relaxed;
-  const bool running = child_running();
-  return {.child_running = running,
-          .current_time_s = running ? (now_ms - child_began_ms_.load(relaxed)) / 1000 : -1,
-          .current_keys = running ? shared_->progress.keys.load(relaxed) : 0,
-          .current_keys_total = running ? keys_total_.load(relaxed) : 0,
-          .current_cow_bytes = running ? shared_->cow_bytes.load(relaxed) : 0,
-          .current_cow_peak = running ? shared_->cow_peak.load(relaxed) : 0,
+  const ForkedChild::Figures child = child_.figures();
+  const bool saving = child_.running_for(ForkedChild::Purpose::kSnapshot);
+  return {.child_running = saving,
+          .current_time_s = saving ? child_.elapsed_s(now_ms) : -1,
+          .current_keys = child.keys,
+          .current_keys_total = child.keys_total,
+          .current_cow_bytes = child.cow_bytes,
+          .current_cow_peak = child.cow_peak,
           .last_save_s = last_save_s(),
           .last_time_s = last_time_s_.load(relaxed),
           .last_ok = last_ok_.load(relaxed),
           .saves = saves_.load(relaxed),
           .last_cow_bytes = last_cow_bytes_.load(relaxed),
-          .forks = forks_.load(relaxed),
-          .last_fork_us = last_fork_us_.load(relaxed),
+          .forks = child.forks,
+          .last_fork_us = child.last_fork_us,
           .load_keys_expired = load_keys_expired_.load(relaxed),
           .load_keys_loaded = load_keys_loaded_.load(relaxed),
           .load_began_s = load_began_ms_.load(relaxed) / 1000,

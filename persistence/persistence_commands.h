@@ -7,5 +7,6 @@ namespace synap {
 
 extern const CommandFamily kSnapshotCommands;  // snapshot_commands.cc
 extern const CommandFamily kDumpCommands;      // dump_commands.cc
+extern const CommandFamily kWaitCommands;      // wait_commands.cc
 
 }  // namespace synap

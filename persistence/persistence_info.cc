@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "persistence/aof.h"
 #include "persistence/persistence.h"
 #include "server/base/clock.h"
 #include "server/command/info_writer.h"
@@ -30,6 +31,28 @@ void loading_fields(const Persistence::Figures& figures, int64_t now_s, InfoWrit
   info.number("loading_eta_seconds", eta_s);
 }
 
+void aof_fields(const Aof::Figures& aof, InfoWriter& info) {
+  info.flag("aof_enabled", aof.enabled);
+  info.flag("aof_rewrite_in_progress", aof.rewrite_running);
+  info.flag("aof_rewrite_scheduled", aof.rewrite_scheduled);
+  info.number("aof_last_rewrite_time_sec", aof.last_rewrite_s);
+  info.number("aof_current_rewrite_time_sec", aof.current_rewrite_s);
+  info.text("aof_last_bgrewrite_status", aof.last_rewrite_ok ? "ok" : "err");
+  info.number("aof_rewrites", aof.rewrites);
+  info.number("aof_rewrites_consecutive_failures", aof.failures);
+  info.text("aof_last_write_status", aof.write_ok ? "ok" : "err");
+  info.number("aof_last_cow_size", aof.last_cow_bytes);
+}
+
+void aof_size_fields(const Aof::Figures& aof, InfoWriter& info) {
+  info.number("aof_current_size", aof.current_bytes);
+  info.number("aof_base_size", aof.base_bytes);
+  info.flag("aof_pending_rewrite", aof.rewrite_scheduled);
+  info.number("aof_buffer_length", aof.buffered_bytes);
+  info.flag("aof_pending_bio_fsync", aof.sync_pending);
+  info.number("aof_delayed_fsync", aof.delayed_syncs);
+}
+
 }  // namespace
 
 void info_persistence(Server& server, InfoWriter& info) {
@@ -54,18 +77,11 @@ void info_persistence(Server& server, InfoWriter& info) {
   info.number("rdb_last_cow_size", figures.last_cow_bytes);
   info.number("rdb_last_load_keys_expired", figures.load_keys_expired);
   info.number("rdb_last_load_keys_loaded", figures.load_keys_loaded);
-  info.flag("aof_enabled", false);
-  info.flag("aof_rewrite_in_progress", false);
-  info.flag("aof_rewrite_scheduled", false);
-  info.number("aof_last_rewrite_time_sec", -1);
-  info.number("aof_current_rewrite_time_sec", -1);
-  info.text("aof_last_bgrewrite_status", "ok");
-  info.number("aof_rewrites", 0);
-  info.number("aof_rewrites_consecutive_failures", 0);
-  info.text("aof_last_write_status", "ok");
-  info.number("aof_last_cow_size", 0);
+  const Aof::Figures aof = server.aof->figures(now_ms);
+  aof_fields(aof, info);
   info.number("module_fork_in_progress", 0);
   info.number("module_fork_last_cow_size", 0);
+  if (aof.enabled) aof_size_fields(aof, info);
   if (loading) loading_fields(figures, now_ms / 1000, info);
 }
 

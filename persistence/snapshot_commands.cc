@@ -1,4 +1,5 @@
-// SAVE, BGSAVE, LASTSAVE.
+// SAVE, BGSAVE, BGREWRITEAOF, LASTSAVE.
+#include "persistence/aof.h"
 #include "persistence/persistence.h"
 #include "persistence/persistence_commands.h"
 #include "server/base/text.h"
@@ -12,7 +13,7 @@ constexpr std::string_view kSaveInProgress = "ERR Background save already in pro
 
 void cmd_save(Context& ctx) {
   Persistence& persistence = *ctx.server().persistence;
-  if (persistence.child_running()) return ctx.error(kSaveInProgress);
+  if (persistence.child().running_for(ForkedChild::Purpose::kSnapshot)) return ctx.error(kSaveInProgress);
   if (!persistence.save(ctx.now_ms()).ok()) return ctx.error("ERR");
   ctx.reply().ok();
 }
@@ -36,9 +37,30 @@ void cmd_bgsave(Context& ctx) {
     case Persistence::Started::kScheduled:
       return ctx.reply().simple("Background saving scheduled");
     case Persistence::Started::kBusy:
-      return ctx.error(kSaveInProgress);
+      if (persistence.child().running_for(ForkedChild::Purpose::kSnapshot)) return ctx.error(kSaveInProgress);
+      return ctx.error("ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to "
+                       "schedule a BGSAVE whenever possible.");
     case Persistence::Started::kForkFailed:
       return ctx.error("ERR");
+  }
+}
+
+void cmd_bgrewriteaof(Context& ctx) {
+  constexpr std::string_view kScheduled = "Background append only file rewriting scheduled";
+  Aof& aof = *ctx.server().aof;
+  if (ctx.is_inner()) {
+    aof.schedule_rewrite();
+    return ctx.reply().simple(kScheduled);
+  }
+  switch (aof.start_rewrite(ctx.now_ms())) {
+    case Aof::Started::kStarted:
+      return ctx.reply().simple("Background append only file rewriting started");
+    case Aof::Started::kScheduled:
+      return ctx.reply().simple(kScheduled);
+    case Aof::Started::kBusy:
+      return ctx.error("ERR Background append only file rewriting already in progress");
+    case Aof::Started::kFailed:
+      return ctx.error("ERR Can't execute an AOF background rewriting. Please check the server logs for more information.");
   }
 }
 
@@ -47,6 +69,8 @@ void cmd_lastsave(Context& ctx) { ctx.reply().integer(ctx.server().persistence->
 constexpr Command kRows[] = {
     {.name = "save", .handler = cmd_save, .arity = 1, .flags = kAdmin | kNoScript | kNoAsyncLoading | kNoMulti | kAllShards},
     {.name = "bgsave", .handler = cmd_bgsave, .arity = -1, .flags = kAdmin | kNoScript | kNoAsyncLoading | kAllShards},
+    {.name = "bgrewriteaof", .handler = cmd_bgrewriteaof, .arity = 1,
+     .flags = kAdmin | kNoScript | kNoAsyncLoading | kAllShards},
     {.name = "lastsave", .handler = cmd_lastsave, .arity = 1, .flags = kFast | kLoading | kStale,
      .categories = kCatAdmin | kCatDangerous, .tips = {"nondeterministic_output"}},
 };

@@ -23,7 +23,7 @@ Admission examine(const Server& server, const Session& session, const Command& c
   if ((hit & kStateStale) != 0 && !is_exempt(session)) return reject(kMasterDownError);
   if ((hit & kStateDiskError) != 0 && !is_exempt(session)) return reject(server.disk_error());
   if ((hit & kStateOutOfMemory) != 0 && !is_exempt(session)) return reject(kOutOfMemoryError);
-  if ((hit & (kStatePausedAll | kStatePausedWrites)) != 0 && !session.has(kSessionReplica | kSessionMaster)) {
+  if ((hit & (kStatePausedAll | kStatePausedWrites | kStateJournalFull)) != 0 && !session.has(kSessionReplica | kSessionMaster)) {
     return Admission::kPostpone;
   }
   return Admission::kRun;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "persistence/journal.h"
+#include "persistence/journal_gate.h"
 #include "protocol/errors.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
@@ -224,6 +226,10 @@ void Client::retry_blocked(const std::shared_ptr<Waiter>& waiter) {
   if (waiter_ == waiter) host_->dispatcher->retry_waiter(*host_->reactor, waiter);
 }
 
+void Client::retry_waiting() {
+  if (waiter_ != nullptr) host_->dispatcher->retry_waiter(*host_->reactor, waiter_);
+}
+
 void Client::complete_blocked(OutputBuffer&& reply) {
   if (waiter_ == nullptr) return;
   if (waiter_->keys.size() > 1) host_->dispatcher->forget_waiter(*host_->reactor, waiter_);
@@ -236,6 +242,7 @@ void Client::complete_blocked(OutputBuffer&& reply) {
 
 void Client::deliver(std::string_view encoded) {
   if (closing_) return;
+  gate_on_everything();
   output_.append(encoded);
   dirty_output_ = true;
   host_->flush_later(id());
@@ -243,13 +250,43 @@ void Client::deliver(std::string_view encoded) {
 
 void Client::deliver_shared(const SharedBytes& encoded) {
   if (closing_) return;
+  gate_on_everything();
   output_.append_shared(encoded.share());
   dirty_output_ = true;
   host_->flush_later(id());
 }
 
+// A message may tell of any write until now.
+void Client::gate_on_everything() {
+  if (host_->server->gate->active()) session_.gate_offset = host_->server->journal->end_offset();
+}
+
+// appendfsync always: what a reply may tell of must be on disk. If it is not yet, the client is flushed when it is.
+bool Client::must_wait_for_journal() {
+  if (session_.gate_offset == 0) return false;
+  if (gated_) return true;
+  JournalGate& gate = *host_->server->gate;
+  if (gate.released() < session_.gate_offset) gate.wait(host_->reactor->index());
+  if (gate.released() < session_.gate_offset) {
+    gated_ = true;
+    host_->gated.emplace(session_.gate_offset, id());
+    if (output_.size() > kGatedOutputMax) connection_.pause_reading();
+    return true;
+  }
+  session_.gate_offset = 0;
+  return false;
+}
+
+void Client::journal_released() {
+  gated_ = false;
+  if (closing_) return;
+  if (!suspended_) connection_.resume_reading();
+  flush();
+}
+
 void Client::flush() {
-  if (running_ || !std::exchange(dirty_output_, false) || closing_) return;
+  if (running_ || !dirty_output_ || closing_ || must_wait_for_journal()) return;
+  dirty_output_ = false;
   // What is beyond Redis's fixed buffer counts before the socket is asked to take it.
   if (output_.size() > kFixedOutputBytes) check_output_limit(host_->dispatcher->environment().now_ms);
   if (closing_) return;

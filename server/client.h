@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ struct ClientHost {
   CommandBatch batch;
   // The client is gone; free it (not at once: it may be on the stack).
   std::function<void(uint64_t id)> released;
+  // Clients whose replies wait for the journal, by the offset they wait for.
+  std::multimap<uint64_t, uint64_t> gated;
   // Clients with output to send at the end of the turn.
   std::vector<uint64_t> flush_queue;
   void flush_later(uint64_t id) { flush_queue.push_back(id); }
@@ -51,8 +54,10 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
 
   // Once a second or so: idle time-outs, output limits that last, what other threads see.
   void cron(int64_t now_ms);
-  // Sends what deliver() and unblocking queued. At the end of a reactor's turn.
+  // Sends what deliver() and unblocking queued. At the end of a reactor's turn, and when the journal is durable that far.
   void flush();
+  // The journal is durable as far as this client's entry in ClientHost::gated says, which is gone.
+  void journal_released();
   // The clients take more memory than they may, and this one most (maxmemory-clients).
   void evict();
 
@@ -65,6 +70,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   void retry_blocked(const std::shared_ptr<Waiter>& waiter) override;
   void retry_postponed() override;
   void complete_blocked(OutputBuffer&& reply) override;
+  void retry_waiting() override;
 
   // Caller.
   Reply& reply() override { return reply_; }
@@ -87,6 +93,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   static constexpr size_t kFixedOutputBytes = 16 * 1024;
   static constexpr size_t kBatchMax = 64;
   static constexpr size_t kPendingInputMax = 1024 * 1024;  // of a suspended client, before its reading stops
+  static constexpr size_t kGatedOutputMax = 1024 * 1024;   // that waits for the journal, before its reading stops
 
   void run();
   bool run_batch();
@@ -94,6 +101,8 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   void finish_reply(size_t begin);
   void protocol_error();
   void check_output_limit(int64_t now_ms);
+  bool must_wait_for_journal();
+  void gate_on_everything();
   bool holds_much() const;
   bool over_query_limit();
   void publish_sizes();
@@ -113,6 +122,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   bool suspended_ = false;    // a command is under way elsewhere
   bool running_ = false;      // inside run()
   bool dirty_output_ = false;
+  bool gated_ = false;        // its output waits in ClientHost::gated
   bool closing_ = false;
   bool closed_ = false;
   bool direct_read_ = false;  // the read under way goes into the parser's block

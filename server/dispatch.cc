@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "persistence/journal.h"
+#include "persistence/journal_gate.h"
 #include "protocol/errors.h"
 #include "scripting/scripting.h"
 #include "server/admin/transaction_commands.h"
@@ -79,7 +80,6 @@ void Dispatcher::begin_turn() {
   environment_.config = &config;
   environment_.now_us = wall_clock_us();
   environment_.now_ms = environment_.now_us / 1000;
-  environment_.journaling = server_.journal->active();
   environment_.tracking = server_.tracking.load(std::memory_order_relaxed);
   environment_.replica = server_.state->has(kStateReplica);
   memory_check_ = {};
@@ -265,7 +265,7 @@ Outcome Dispatcher::dispatch(Caller& caller, const Args& args) {
       case Admission::kPostpone:
         if (caller.session().has(kSessionMulti) && !command->has(kRunsInMulti)) break;
         suspend(caller, command, args, false);
-        server_.pause.postpone(caller.session().id());
+        postpone(caller, hit);
         return Outcome::kSuspended;
       case Admission::kRun:
         break;
@@ -286,10 +286,19 @@ Outcome Dispatcher::retry(Caller& caller) {
   std::string error;
   if (hit != 0 && !suspended.guard.held() &&
       examine(server_, caller.session(), *suspended.command, hit, &error) == Admission::kPostpone) {
-    server_.pause.postpone(caller.session().id());
+    postpone(caller, hit);
     return Outcome::kSuspended;
   }
   return start(caller, suspended.command, args, true);
+}
+
+// The caller's client tries again when what holds its command back is over.
+void Dispatcher::postpone(Caller& caller, uint32_t states) {
+  const uint64_t id = caller.session().id();
+  if ((states & (kStatePausedAll | kStatePausedWrites)) != 0) return server_.pause.postpone(id);
+  server_.journal_full.add(id);
+  // It may have been over before the client was on the list.
+  if (!server_.state->has(kStateJournalFull)) server_.journal_full.retry_all(server_.clients);
 }
 
 void Dispatcher::suspend(Caller& caller, const Command* command, const Args& args, bool resumed) {
@@ -460,6 +469,7 @@ Outcome Dispatcher::run_guarded(Caller& caller, const Command* command, const Ar
 
 void Dispatcher::fill(Context* ctx, const Command* command, const Args& args, Session* session, Reply* reply) {
   environment_.config = &server_.config->current();  // a CONFIG SET earlier in this turn counts
+  environment_.journaling = server_.journal->active();  // whoever switches it on holds all shards
   ctx->environment_ = &environment_;
   ctx->command_ = command;
   ctx->args_ = args;
@@ -520,7 +530,7 @@ void Dispatcher::settle_effects(Context* ctx) {
 // After the handler, still on the same thread: journal, waiters, release, keys that reads found expired.
 void Dispatcher::finish(Context* ctx, ShardGuard* guard) {
   if (ctx->dirty_ > 0) server_.dirty.fetch_add(ctx->dirty_, std::memory_order_relaxed);
-  journal_effects();
+  note_for_gate(ctx, journal_effects());
   if (guard->held()) {
     if (guard->mode() == LockMode::kExclusive) serve_ready(guard);
     guard->release();
@@ -541,10 +551,59 @@ uint64_t Dispatcher::inner_cost(Context& outer, const Command* command, const Ar
   return command->cost(ctx);
 }
 
-void Dispatcher::journal_effects() {
-  if (effects_.count == 0) return;
-  server_.journal->append(effects_.resp, effects_.count, effects_.first_db, effects_.db);
+uint64_t Dispatcher::journal_effects() {
+  if (effects_.count == 0) return 0;
+  const uint64_t end = server_.journal->append(effects_.resp, effects_.count, effects_.first_db, effects_.db);
   effects_.clear();
+  return end;
+}
+
+// Under the command's guard: up to where the journal must be durable before its reply may leave.
+void Dispatcher::note_for_gate(Context* ctx, uint64_t end_offset) {
+  if (end_offset != 0) ctx->session_->written_offset = end_offset;
+  if (!server_.gate->active()) [[likely]] return;
+  JournalGate& gate = *server_.gate;
+  const Command* command = ctx->command_;
+  const bool named = !ctx->key_hashes_.empty() || !ctx->inner_hashes_.empty();
+  const bool sees_all = ctx->inner_sees_all_ || command->has(kAllShards | kSelfGuarded) ||
+                        (!named && command->has(kReadonly | kWrite));
+  uint64_t needed = end_offset;
+  const auto touch = [&](uint64_t hash) {
+    if (end_offset != 0) {
+      gate.wrote(hash, end_offset);
+    } else {
+      needed = std::max(needed, gate.needed(hash));
+    }
+  };
+  for (const KeyHash& key : ctx->key_hashes_) touch(key.hash);
+  for (const uint64_t hash : ctx->inner_hashes_) touch(hash);
+  if (sees_all) {
+    if (end_offset != 0) gate.wrote_all(end_offset);
+    needed = server_.journal->end_offset();
+  }
+  ctx->session_->gate_offset = std::max(ctx->session_->gate_offset, needed);
+}
+
+void Dispatcher::note_inner_keys(Context* outer, const Command* command, const KeyHashes& keys) const {
+  if (!server_.gate->active()) [[likely]] return;
+  for (const KeyHash& key : keys.span()) outer->inner_hashes_.push_back(key.hash);
+  if (keys.span().empty() && command->has(kReadonly | kWrite)) outer->inner_sees_all_ = true;
+}
+
+void Dispatcher::replay(Session* session, const Command* command, const Args& args, Reply* reply) {
+  KeyHashes keys;
+  hash_keys(command, args, &keys);
+  ShardGuard owner = ShardGuard::of_owner();
+  Context ctx;
+  fill(&ctx, command, args, session, reply);
+  environment_.journaling = false;
+  environment_.replica = environment_.replaying = true;
+  ctx.effects_ = nullptr;
+  ctx.key_hashes_ = keys.span();
+  ctx.guard_ = &owner;
+  command->handler(ctx);
+  run_to_end(&ctx);
+  owner.release();
 }
 
 }  // namespace synap

@@ -109,7 +109,7 @@ class Dispatcher final : public CommandRunner {
   };
   Dispatcher(const Parts& parts, ThreadStatistics* statistics);
 
-  // At the top of every loop turn: time, configuration, what is journaled.
+  // At the top of every loop turn: time, configuration.
   void begin_turn();
   const Environment& environment() const { return environment_; }
   KeyspaceStats& keyspace_stats() { return keyspace_stats_; }
@@ -123,6 +123,7 @@ class Dispatcher final : public CommandRunner {
   // Goes on with a suspended one (it was woken, or a pause ended).
   Outcome retry(Caller& caller);
 
+  void replay(Session* session, const Command* command, const Args& args, Reply* reply) override;
   void run_inner(Context& outer, const Command* command, const Args& args, Reply* reply) override;
   std::unique_ptr<InnerCall> start_inner(Context& outer, const Command* command, const Args& args,
                                          Reply* reply) override;
@@ -190,6 +191,7 @@ class Dispatcher final : public CommandRunner {
   void run_to_end(Context* ctx);
   void move_to_slow_lane(Caller& caller, const Command* command, const Args& args, ShardGuard* guard, bool resumed);
   void run_on_worker(Caller& caller);
+  void postpone(Caller& caller, uint32_t states);
   void suspend(Caller& caller, const Command* command, const Args& args, bool resumed);
 
   void fill(Context* ctx, const Command* command, const Args& args, Session* session, Reply* reply);
@@ -210,7 +212,10 @@ class Dispatcher final : public CommandRunner {
   void expire_fields(DbSlice& slice, int db, int64_t deadline_us);
   void expire_hash(DbSlice& slice, int db, Entry* entry, size_t fields_max);
   void fields_expired(DbSlice& slice, int db, Entry* entry, std::span<const std::string> fields);
-  void journal_effects();
+  // The journal's end after them; 0: there were none.
+  uint64_t journal_effects();
+  void note_for_gate(Context* ctx, uint64_t end_offset);
+  void note_inner_keys(Context* outer, const Command* command, const KeyHashes& keys) const;
   uint64_t hash_of_first_key(const Args& args);
   void prefetch_elements(const CommandBatch& batch, int db, const BatchHashes& hashes);
   bool over_memory_limit();

@@ -24,6 +24,7 @@ struct BlockedCommand final : Waiter {
     session.resp = of.resp;
     session.user = of.user;
     session.shared = of.shared;
+    session.written_offset = of.written_offset;
   }
   Session session;
   const Command* command;
@@ -144,7 +145,7 @@ bool Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& 
     return false;
   }
   if (ctx.dirty_ > 0) server_.dirty.fetch_add(ctx.dirty_, std::memory_order_relaxed);
-  journal_effects();
+  note_for_gate(&ctx, journal_effects());
   for (const std::string& key : waiter->keys) {
     const uint64_t hash = hash_bytes(key);
     if (guard->covers(shard_bit(hash), true)) {
@@ -152,7 +153,11 @@ bool Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& 
     }
   }
   auto shared_output = std::make_shared<OutputBuffer>(std::move(output));
-  server_.clients->post(blocked.session.id(), [shared_output](ClientPort& port) {
+  const Session& served = blocked.session;
+  server_.clients->post(served.id(), [shared_output, gate = served.gate_offset, written = served.written_offset](ClientPort& port) {
+    Session& session = port.session();
+    session.gate_offset = std::max(session.gate_offset, gate);
+    session.written_offset = std::max(session.written_offset, written);
     port.complete_blocked(std::move(*shared_output));
   });
   return true;

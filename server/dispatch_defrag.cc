@@ -26,7 +26,7 @@ void decide_defrag(Server& server) {
   DefragFigures& defrag = server.defrag;
   int percent = 0;
   // Beside a child every moved byte would be copied by the kernel as well.
-  const bool child = server.persistence != nullptr && server.persistence->child_running();
+  const bool child = server.persistence != nullptr && server.persistence->child().running();
   if (config.activedefrag && !child) {
     const AllocatorFigures figures = allocator_figures();
     const size_t wasted = figures.active - std::min(figures.active, figures.allocated);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "persistence/journal.h"
 #include "server/base/clock.h"
 #include "server/base/random.h"
 #include "server/command/latency_monitor.h"
@@ -149,6 +150,7 @@ bool Dispatcher::evict_one(const EvictionRules& rules) {
     const size_t index = (first + round) % kShards;
     ShardGuard guard;
     if (guard.try_take(server_.keyspace, server_.guards, ShardMask{1} << index, LockMode::kExclusive) >= 0) continue;
+    environment_.journaling = server_.journal->active();
     Shard& shard = server_.keyspace->shard(index);
     bool evicted = false;
     if (rules.order == EvictionOrder::kRandom) {
@@ -171,6 +173,7 @@ bool Dispatcher::evict_best(const EvictionRules& rules) {
     const EvictionCandidate candidate = eviction_pool_.take_best();
     ShardGuard guard;
     if (guard.try_take(server_.keyspace, server_.guards, shard_bit(candidate.hash), LockMode::kExclusive) >= 0) continue;
+    environment_.journaling = server_.journal->active();
     Entry* entry = server_.keyspace->slice(candidate.db, candidate.hash).find(candidate.hash, candidate.key);
     bool evicted = false;
     if (entry != nullptr && (!rules.only_volatile || entry->has_expiry())) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "datatypes/hash/hash.h"
+#include "persistence/journal.h"
 #include "server/base/clock.h"
 #include "server/dispatch.h"
 #include "server/keyspace/type_ops.h"
@@ -30,6 +31,7 @@ void Dispatcher::expire_cycle(size_t reactor, size_t reactors, int64_t budget_us
     const size_t index = reactor + (next_expiry_shard_++ % mine) * reactors;
     ShardGuard guard;
     if (guard.try_take(server_.keyspace, server_.guards, ShardMask{1} << index, LockMode::kExclusive) >= 0) continue;
+    environment_.journaling = server_.journal->active();
     Shard& shard = server_.keyspace->shard(index);
     for (int db = 0; db < server_.keyspace->databases(); ++db) {
       DbSlice& slice = shard.dbs[static_cast<size_t>(db)];
@@ -148,6 +150,7 @@ void Dispatcher::delete_seen_expired(int db, std::span<const ExpiredSeen> seen) 
     const uint64_t hash = hash_bytes(one.key);
     ShardGuard guard;
     if (guard.try_take(server_.keyspace, server_.guards, shard_bit(hash), LockMode::kExclusive) >= 0) continue;
+    environment_.journaling = server_.journal->active();
     DbSlice& slice = server_.keyspace->slice(db, hash);
     Entry* entry = slice.find(hash, one.key);
     if (entry == nullptr) {

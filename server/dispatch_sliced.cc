@@ -118,6 +118,7 @@ class DispatchedInnerCall final : public InnerCall {
     ctx_.effects_ = outer->effects_muted_ ? nullptr : outer->effects_;
     ctx_.inner_ = true;
     ctx_.guard_is_fixed_ = outer->guard_is_fixed_;
+    dispatcher->note_inner_keys(outer, command, keys_);
   }
 
   // Runs the handler and all its slices.

@@ -102,7 +102,7 @@ int run_program(const std::vector<std::string>& args, const char* executable) {
 
   int exit_code;
   {
-    Synap server(std::move(loaded), executable);
+    Synap server(std::move(loaded), executable, &posix_files());
     exit_code = server.run();
   }
   if (!pidfile.empty()) unlink(pidfile.c_str());

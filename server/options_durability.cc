@@ -102,11 +102,6 @@ const char* check_dbfilename(const Config& config) {
   return is_path(config.dbfilename) ? "dbfilename can't be a path, just a filename" : nullptr;
 }
 
-// A promise that cannot be kept must not be accepted silently.
-const char* check_appendonly(const Config& config) {
-  return config.appendonly ? "the append-only file is not part of this version; snapshots are" : nullptr;
-}
-
 const char* check_rdbcompression(const Config& config) {
   const bool own = config.rdbcompression == Compression::kLz4 || config.rdbcompression == Compression::kZstd;
   return own ? "snapshots are compressed by LZF only ('yes') in this version" : nullptr;
@@ -175,10 +170,11 @@ constexpr Option kRows[] = {
     choice_option("sanitize-dump-payload", choice_member<&Config::sanitize_dump_payload>(), kSanitizeNames),
     number_option("snapshot-keep", &Config::snapshot_keep, 0, 10000),
 
-    boolean_option("appendonly", &Config::appendonly, kDenyLoading).checked(check_appendonly),
+    boolean_option("appendonly", &Config::appendonly, kDenyLoading),
     text_option("appendfilename", &Config::appendfilename, kImmutable).checked(check_appendfilename),
     text_option("appenddirname", &Config::appenddirname, kImmutable).checked(check_appenddirname),
     choice_option("appendfsync", choice_member<&Config::appendfsync>(), kFsyncNames),
+    memory_option("journal-buffer-limit", &Config::journal_buffer_limit, 1024 * 1024, kLongMax),
     number_option("appendfsync-interval-ms", &Config::appendfsync_interval_ms, 1, 60'000),
     boolean_option("no-appendfsync-on-rewrite", &Config::no_appendfsync_on_rewrite),
     number_option("auto-aof-rewrite-percentage", &Config::auto_aof_rewrite_percentage, 0, kIntMax),

@@ -15,7 +15,9 @@
 #include <vector>
 
 #include "datatypes/pubsub/pubsub.h"
+#include "persistence/aof.h"
 #include "persistence/journal.h"
+#include "persistence/journal_gate.h"
 #include "persistence/persistence.h"
 #include "scripting/load_libraries.h"
 #include "server/base/clock.h"
@@ -81,7 +83,7 @@ struct Synap::Impl final : KeyspaceObserver {
     std::thread thread;
   };
 
-  Impl(LoadedConfig loaded, const char* executable);
+  Impl(LoadedConfig loaded, const char* executable, FileSystem* file_system);
 
   int run();
   void sample_rates();
@@ -97,9 +99,13 @@ struct Synap::Impl final : KeyspaceObserver {
   void print_banner() const;
   bool shutdown_saves(uint32_t flags) const;
   std::string begin_shutdown(uint32_t flags);
+  void set_up_persistence();
   void begin_loading();
   void finish_loading(const Status& status);
   void save_if_due(Lane& lane, int64_t now_ms);
+  void rewrite_if_due(Lane& lane, int64_t now_ms);
+  void rewrite_soon();
+  void release_gated(Lane& lane);
   void stop();
   void end_lane(Lane& lane, int64_t deadline_us);
   void raise_descriptor_limit(int64_t maxclients) const;
@@ -122,13 +128,18 @@ struct Synap::Impl final : KeyspaceObserver {
   std::vector<UserLine> configured_users;
   StateBits state;
   Journal journal;
+  JournalGate gate;
   Slowlog slowlog;
   Scripting scripting;
   HotValues hot_values;
   OomScore oom_score;
   ClientEviction client_eviction{&server};
+  FileSystem* const files;
   std::unique_ptr<Persistence> persistence;
+  std::unique_ptr<Aof> aof;
+  std::unique_ptr<Dispatcher> replayer;  // of the AOF's commands while it is loaded
   bool background_save_waits = false;  // for all shards; of reactor 0
+  bool rewrite_waits = false;          // the same
   bool save_at_end = false;            // SHUTDOWN saved, and what was written meanwhile must be saved too
   LatencyMonitor latency;
   std::deque<Lane> lanes;
@@ -154,7 +165,7 @@ std::vector<std::pair<std::string, std::string>> renames_of(const LoadedConfig& 
 
 }  // namespace
 
-Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
+Synap::Impl::Impl(LoadedConfig loaded, const char* executable, FileSystem* file_system)
     : config(loaded.config),
       config_file(loaded.file),
       commands(command_families(), renames_of(loaded)),
@@ -162,7 +173,8 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
       guards(loaded.config.io_threads == 1),
       statistics(commands.size()),
       acl(&commands, &config),
-      configured_users(loaded.users) {
+      configured_users(loaded.users),
+      files(file_system) {
   const auto reactor_count = static_cast<size_t>(loaded.config.io_threads);
   reclamation_start(reactor_count, kWorkers);
   retire_configs();
@@ -203,10 +215,7 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
   server.pubsub = pubsub.get();
   server.acl = &acl;
   server.journal = &journal;
-  persistence = std::make_unique<Persistence>(&server, &oom_score);
-  server.persistence = persistence.get();
-  server.disk_error = Persistence::disk_error;
-  server.all_flushed = [this] { persistence->all_flushed(wall_clock_ms()); };
+  set_up_persistence();
   server.mean_ttl_ms = std::vector<std::atomic<int64_t>>(static_cast<size_t>(loaded.config.databases));
   server.startup_memory_bytes = used_memory_bytes();
   server.run_id = random_hex(40);
@@ -235,6 +244,35 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable)
   for (Lane& lane : lanes) set_up_lane(lane);
   workers = std::make_unique<WorkerPool>(std::move(worker_dispatchers), lanes.size());
   workers_pointer = workers.get();
+  replayer = std::make_unique<Dispatcher>(Dispatcher::Parts{&server, this, &no_workers}, statistics.add_thread());
+  server.replayer = replayer.get();
+}
+
+void Synap::Impl::set_up_persistence() {
+  server.gate = &gate;
+  gate.set_wake(lanes.size(), [this](size_t reactor) {
+    Lane& lane = lanes[reactor];
+    lane.reactor->post([this, &lane] { release_gated(lane); });
+  });
+  persistence = std::make_unique<Persistence>(&server, files, &oom_score);
+  aof = std::make_unique<Aof>(&server, files, &journal, &gate, &persistence->child());
+  server.persistence = persistence.get();
+  server.aof = aof.get();
+  server.disk_error = [this] { return persistence->disk_error(); };
+  server.all_flushed = [this] { persistence->all_flushed(wall_clock_ms()); };
+  config.on_change({"appendonly"}, [this](const Config&, const Config& after) {
+    if (!after.appendonly) {
+      aof->switch_off();
+    } else if (!aof->is_on()) {
+      aof->switch_on();
+      rewrite_soon();
+    }
+    return Status();
+  });
+  config.on_change({"appendfsync"}, [this](const Config&, const Config&) {
+    aof->policy_changed();
+    return Status();
+  });
 }
 
 void Synap::Impl::set_up_lane(Lane& lane) {
@@ -264,6 +302,23 @@ void Synap::Impl::after_poll(Lane& lane) {
     if (it != lane.clients.end()) it->second->flush();
   }
   for (const uint64_t id : std::exchange(lane.released, {})) lane.clients.erase(id);
+  aof->writer().kick();
+}
+
+// The journal is durable further than it was: the replies that waited for that leave.
+void Synap::Impl::release_gated(Lane& lane) {
+  auto& gated = lane.host->gated;
+  std::vector<uint64_t> ids;
+  while (!gated.empty() && gated.begin()->first <= gate.released()) {
+    const auto end = gated.upper_bound(gate.released());
+    for (auto it = gated.begin(); it != end; ++it) ids.push_back(it->second);
+    gated.erase(gated.begin(), end);
+    if (!gated.empty()) gate.wait(lane.reactor->index());  // then looks again: more may have been released meanwhile
+  }
+  for (const uint64_t id : ids) {
+    const auto it = lane.clients.find(id);
+    if (it != lane.clients.end()) it->second->journal_released();
+  }
 }
 
 void Synap::Impl::cron(Lane& lane) {
@@ -284,6 +339,7 @@ void Synap::Impl::cron(Lane& lane) {
   sample_rates();
   server.pause.check(&state, clients.get(), now_ms);
   save_if_due(lane, now_ms);
+  rewrite_if_due(lane, now_ms);
   memory_counter_settle();
   decide_defrag(server);
   lane.dispatcher->keep_memory_limit(*lane.reactor);
@@ -539,6 +595,7 @@ int Synap::Impl::run() {
   for (size_t i = 1; i < lanes.size(); ++i) lanes[i].thread.join();
   workers->stop();
   persistence->end();
+  aof->close();
   if (save_at_end && server.dirty.load(std::memory_order_relaxed) != 0 && !persistence->save(wall_clock_ms()).ok()) {
     log_warning("What was written while the server shut down could not be saved.");
   }
@@ -549,24 +606,24 @@ int Synap::Impl::run() {
 
 // Commands on keys wait while the file is read, everybody else is served.
 void Synap::Impl::begin_loading() {
-  const bool loading = persistence->begin_loading([this](const Status& status) {
+  if (!aof->load_manifest().ok()) _exit(1);
+  const auto load_libraries = [this](const std::vector<std::string>& codes, bool replace) {
+    LuaEngineOptions options;
+    options.jit = config.current().lua_jit;
+    ScriptThread& thread = scripting.thread(replayer.get(), options);
+    return load_function_libraries(thread, scripting.registry(), codes, replace);
+  };
+  const bool loading = persistence->begin_loading(replayer.get(), load_libraries, [this](const Status& status) {
     lanes.front().reactor->post([this, status] { finish_loading(status); });
   });
-  if (!loading) listening->announce();
+  if (!loading) finish_loading(Status());
 }
 
 void Synap::Impl::finish_loading(const Status& status) {
   if (state.has(kStateShuttingDown)) return;
   persistence->end_loading(false);
-  std::string error = status.ok() ? std::string() : status.detail();
-  if (status.ok() && !persistence->loaded_libraries().empty()) {
-    LuaEngineOptions options;
-    options.jit = config.current().lua_jit;
-    ScriptThread& thread = scripting.thread(lanes.front().dispatcher.get(), options);
-    error = load_function_libraries(thread, scripting.registry(), persistence->loaded_libraries(), false);
-    if (!error.empty()) log_warning("A function library of the data set cannot be loaded: %s", error.c_str());
-  }
-  if (!error.empty()) {
+  const bool opened = status.ok() && (!config.current().appendonly || aof->open(wall_clock_ms()).ok());
+  if (!opened) {
     log_warning("Fatal error loading the DB, check server logs. Exiting.");
     _exit(1);
   }
@@ -583,6 +640,21 @@ void Synap::Impl::save_if_due(Lane& lane, int64_t now_ms) {
   });
 }
 
+void Synap::Impl::rewrite_if_due(Lane& lane, int64_t now_ms) {
+  if (rewrite_waits || !aof->wants_rewrite(now_ms)) return;
+  rewrite_waits = true;
+  lane.dispatcher->with_shards(*lane.reactor, kAllShardsMask, [this](ShardGuard*) {
+    rewrite_waits = false;
+    static_cast<void>(aof->start_rewrite(wall_clock_ms()));  // a failure is logged and tried again
+  });
+}
+
+// Any thread. The AOF was switched on and wants its base.
+void Synap::Impl::rewrite_soon() {
+  Lane& lane = lanes.front();
+  lane.reactor->post([this, &lane] { rewrite_if_due(lane, wall_clock_ms()); });
+}
+
 bool Synap::Impl::shutdown_saves(uint32_t flags) const {
   if (state.has(kStateLoading)) return false;
   if ((flags & (kShutdownSave | kShutdownNosave)) != 0) return (flags & kShutdownSave) != 0;
@@ -593,6 +665,10 @@ bool Synap::Impl::shutdown_saves(uint32_t flags) const {
 std::string Synap::Impl::begin_shutdown(uint32_t flags) {
   if (state.has(kStateShuttingDown)) return {};
   log_warning("User requested shutdown...");
+  if (aof->waits_for_base() && (flags & kShutdownForce) == 0 && !shutdown_saves(flags)) {
+    log_warning("Writing initial AOF. Can't exit.");
+    return "ERR Errors trying to SHUTDOWN. Check logs.";
+  }
   if (shutdown_saves(flags)) {
     persistence->kill_child();
     log_notice("Saving the final RDB snapshot before exiting.");
@@ -629,8 +705,8 @@ void Synap::Impl::end_lane(Lane& lane, int64_t deadline_us) {
   lane.reactor->after(kShutdownPollMs, [this, &lane, deadline_us] { end_lane(lane, deadline_us); });
 }
 
-Synap::Synap(LoadedConfig loaded, const char* executable)
-    : impl_(std::make_unique<Impl>(std::move(loaded), executable)) {}
+Synap::Synap(LoadedConfig loaded, const char* executable, FileSystem* files)
+    : impl_(std::make_unique<Impl>(std::move(loaded), executable, files)) {}
 Synap::~Synap() = default;
 
 int Synap::run() { return impl_->run(); }

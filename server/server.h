@@ -3,14 +3,15 @@
 
 #include <memory>
 
+#include "persistence/file.h"
 #include "server/command/config_file.h"
 
 namespace synap {
 
 class Synap {
  public:
-  // `executable`: as it was started, for INFO and DEBUG RESTART.
-  Synap(LoadedConfig loaded, const char* executable);
+  // `executable`: as it was started, for INFO and DEBUG RESTART. `files`: what persistence reads and writes.
+  Synap(LoadedConfig loaded, const char* executable, FileSystem* files);
   ~Synap();
   Synap(const Synap&) = delete;
   Synap& operator=(const Synap&) = delete;

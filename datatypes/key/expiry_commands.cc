@@ -58,8 +58,8 @@ void expire(Context& ctx, ExpiryUnit unit, bool absolute) {
   const std::string_view key = ctx.arg(1);
   const Entry* entry = ctx.lookup(key);
   if (entry == nullptr || !allows(condition, entry->expiry_ms(), expiry_ms)) return ctx.reply().zero();
-  // While loading and on a replica nothing goes by itself: the deletion comes from the log or the master.
-  const bool deletes = !ctx.environment().replica && !ctx.server().state->has(kStateLoading);
+  // On a replica, and while the AOF is loaded, nothing goes by itself: the deletion comes from the master or the file.
+  const bool deletes = !ctx.environment().replica;
   if (expiry_ms <= ctx.now_ms() && deletes) {
     const bool lazy = ctx.config().lazyfree_lazy_expire;
     ctx.remove(key, lazy);

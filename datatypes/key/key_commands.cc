@@ -103,7 +103,7 @@ Entry* find_in(Context& ctx, int db, std::string_view key) {
   const uint64_t hash = ctx.hash_of(key);
   DbSlice& slice = ctx.keyspace().slice(db, hash);
   Entry* entry = slice.find(hash, key);
-  if (entry == nullptr || !entry->expired(ctx.now_ms())) return entry;
+  if (entry == nullptr || !ctx.is_expired(*entry)) return entry;
   const int own_db = std::exchange(ctx.session().db, db);  // what is journaled and told of it is of that database
   ctx.remove(key);
   ctx.session().db = own_db;

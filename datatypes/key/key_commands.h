@@ -10,6 +10,5 @@ extern const CommandFamily kKeyspaceCommands;  // keyspace_commands.cc: KEYS SCA
 extern const CommandFamily kExpiryCommands;    // expiry_commands.cc
 extern const CommandFamily kObjectCommands;    // object_commands.cc
 extern const CommandFamily kSortCommands;      // sort_commands.cc
-extern const CommandFamily kWaitCommands;      // wait_commands.cc
 
 }  // namespace synap

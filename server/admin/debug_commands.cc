@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "datatypes/list/list.h"
+#include "persistence/aof.h"
 #include "persistence/persistence.h"
 #include "scripting/load_libraries.h"
 #include "scripting/script_arguments.h"
@@ -287,6 +288,25 @@ void debug_reload(Context& ctx) {
   ctx.reply().ok();
 }
 
+// Everything journaled so far is written, then read back in place of all keys.
+void debug_loadaof(Context& ctx) {
+  Server& server = ctx.server();
+  const Status status = server.persistence->load_aof_now(
+      server.replayer, [&ctx](const std::vector<std::string>& codes, bool add) {
+        return load_function_libraries(script_thread(ctx), ctx.server().scripting->registry(), codes, add);
+      });
+  if (!status.ok()) return ctx.error("ERR Error trying to load the AOF files, check server logs.");
+  log_warning("Append Only File loaded by DEBUG LOADAOF");
+  ctx.reply().ok();
+}
+
+void debug_aof_flush_sleep(Context& ctx) {
+  int64_t sleep_us = 0;
+  if (!ctx.parse_range(ctx.arg(2), 0, 60'000'000, &sleep_us)) return;
+  ctx.server().aof->writer().flush_sleep_us.store(sleep_us);
+  ctx.reply().ok();
+}
+
 void debug_set_skip_checksum_validation(Context& ctx) {
   bool on;
   if (!parse_flag(ctx, &on)) return;
@@ -318,6 +338,9 @@ constexpr DebugCommand kCommands[] = {
     {"error", 1, 1, debug_error, "ERROR <string> - Reply with the error."},
     {"log", 1, 1, debug_log, "LOG <message> - Write <message> to the server log."},
     {"reload", 0, 3, debug_reload, "RELOAD [MERGE] [NOFLUSH] [NOSAVE] - Save the data set to its file and load it back."},
+    {"loadaof", 0, 0, debug_loadaof, "LOADAOF - Flush the AOF and load it in place of the data set."},
+    {"aof-flush-sleep", 1, 1, debug_aof_flush_sleep,
+     "AOF-FLUSH-SLEEP <microseconds> - Let the AOF's writer sleep before each write."},
     {"set-skip-checksum-validation", 1, 1, debug_set_skip_checksum_validation,
      "SET-SKIP-CHECKSUM-VALIDATION <0|1> - Let RESTORE take payloads with a wrong checksum."},
     {"populate", 1, 3, debug_populate, "POPULATE <count> [<prefix>] [<size>] - Create <count> string keys."},

@@ -36,6 +36,8 @@ class ClientPort {
   virtual void retry_blocked(const std::shared_ptr<Waiter>& waiter) = 0;
   // The command that was held back by a pause may run again.
   virtual void retry_postponed() = 0;
+  // Runs the command that it is blocked in again: something it may wait for has happened.
+  virtual void retry_waiting() = 0;
   // The answer of a blocked command, served on another thread.
   virtual void complete_blocked(OutputBuffer&& reply) = 0;
 

@@ -238,6 +238,7 @@ struct Config {
   bool aof_use_rdb_preamble = true;
   bool aof_timestamp_enabled = false;
   bool aof_rewrite_incremental_fsync = true;
+  int64_t journal_buffer_limit = 256LL << 20;  // bytes that wait for the disk before writers wait
   bool aof_disable_auto_gc = false;
 
   MasterAddress replicaof;

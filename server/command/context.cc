@@ -366,7 +366,7 @@ const Entry* Context::peek(std::string_view key) {
   const uint64_t hash = hash_of(key);
   check_covered(hash, false);
   const Entry* entry = slice(hash).find(hash, key);
-  if (entry == nullptr || !entry->expired(now_ms())) return entry;
+  if (entry == nullptr || !is_expired(*entry)) return entry;
   if (!environment_->replica) expired_seen_.push_back({std::string(key), ExpiredSeen::What::kKey, {}});
   return nullptr;
 }
@@ -435,7 +435,7 @@ bool Context::read_string(std::string_view key, StringRef* value) {
 Entry* Context::find_for_write(std::string_view key, uint64_t hash) {
   check_covered(hash, true);
   Entry* entry = slice(hash).find(hash, key);
-  if (entry == nullptr || !entry->expired(now_ms())) return entry;
+  if (entry == nullptr || !is_expired(*entry)) return entry;
   if (environment_->replica) return nullptr;
   delete_expired(entry, hash);
   return nullptr;

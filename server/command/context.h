@@ -120,6 +120,7 @@ struct Environment {
   bool journaling = false;  // an AOF or replicas want effects
   bool tracking = false;    // some client caches keys
   bool replica = false;     // keys past their expiry are hidden, not deleted
+  bool replaying = false;   // the AOF is loaded: no key expires, its deletion follows
 };
 
 // Effects of one command, EXEC or script: RESP commands, one after the other, each with its database.
@@ -337,6 +338,10 @@ class Context {
   Session& session() { return *session_; }
   int db() const { return session_->db; }
   const Config& config() const { return *environment_->config; }
+  // Whether the key is past its expiry, and so not there any more.
+  bool is_expired(const Entry& entry) const {
+    return entry.expired(environment_->now_ms) && !environment_->replaying;
+  }
   // Constant within a command, an EXEC and a script.
   int64_t now_ms() const { return environment_->now_ms; }
   Server& server() { return *environment_->server; }
@@ -504,6 +509,8 @@ class Context {
   std::unique_ptr<SlicedCall> sliced_call_;
   ShardMask wanted_shards_ = 0;  // by a sliced call, beyond its guard
   std::vector<ExpiredSeen> expired_seen_;  // by reads, to be deleted after them
+  std::vector<uint64_t> inner_hashes_;     // keys of the commands run inside this one, while replies are gated
+  bool inner_sees_all_ = false;            // one of them looks at more than its keys
 };
 
 }  // namespace synap

@@ -24,6 +24,9 @@ class CommandRunner {
   // last as long.
   virtual std::unique_ptr<InnerCall> start_inner(Context& outer, const Command* command, const Args& args,
                                                  Reply* reply) = 0;
+  // A command of the AOF, while the caller owns the whole keyspace: no guard, nothing is journaled or counted, nobody is
+  // told. `session` says which database.
+  virtual void replay(Session* session, const Command* command, const Args& args, Reply* reply) = 0;
   // A script was not allowed to run the command (null: there is none).
   virtual void count_rejected(const Command* command, std::string_view error_code) = 0;
   // Extends the outer guard to the command's keys, then runs it. False: as Context::extend_guard, and nothing has run.

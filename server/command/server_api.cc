@@ -8,6 +8,20 @@
 
 namespace synap {
 
+void PostponedClients::add(uint64_t client_id) {
+  LockGuard guard(mutex_);
+  ids_.push_back(client_id);
+}
+
+void PostponedClients::retry_all(ClientDirectory* clients) {
+  std::vector<uint64_t> ids;
+  {
+    LockGuard guard(mutex_);
+    ids = std::exchange(ids_, {});
+  }
+  for (const uint64_t id : ids) clients->post(id, [](ClientPort& port) { port.retry_postponed(); });
+}
+
 void PauseState::pause(StateBits* state, int64_t until_ms, bool writes_only) {
   if (until_ms > until_ms_.load(std::memory_order_relaxed)) until_ms_.store(until_ms, std::memory_order_relaxed);
   state->set(writes_only ? kStatePausedWrites : kStatePausedAll);
@@ -16,22 +30,13 @@ void PauseState::pause(StateBits* state, int64_t until_ms, bool writes_only) {
 void PauseState::unpause(StateBits* state, ClientDirectory* clients) {
   state->clear(kStatePausedWrites | kStatePausedAll);
   until_ms_.store(0, std::memory_order_relaxed);
-  std::vector<uint64_t> postponed;
-  {
-    LockGuard guard(mutex_);
-    postponed = std::exchange(postponed_, {});
-  }
-  for (const uint64_t id : postponed) clients->post(id, [](ClientPort& port) { port.retry_postponed(); });
+  postponed_.retry_all(clients);
 }
 
 void PauseState::check(StateBits* state, ClientDirectory* clients, int64_t now_ms) {
   if (state->has(kStatePausedWrites | kStatePausedAll) && until_ms() <= now_ms) unpause(state, clients);
 }
 
-void PauseState::postpone(uint64_t client_id) {
-  LockGuard guard(mutex_);
-  postponed_.push_back(client_id);
-}
 
 void Server::add_keyspace_stats(KeyspaceStats* stats) {
   LockGuard guard(mutex_);

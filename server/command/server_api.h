@@ -31,6 +31,20 @@ class PubSub;       // datatypes/pubsub/pubsub.h
 class Tracking;     // server/command/tracking.h
 class AclStore;     // server/command/acl.h
 class Persistence;  // persistence/persistence.h
+class Aof;          // persistence/aof.h
+class JournalGate;  // persistence/journal_gate.h
+
+// Clients whose commands are held back for a while; they try again when it is over.
+class PostponedClients {
+ public:
+  // The client's command is kept (Outcome::kSuspended).
+  void add(uint64_t client_id);
+  void retry_all(ClientDirectory* clients);
+
+ private:
+  Mutex mutex_{LockRank::kLeaf};
+  std::vector<uint64_t> ids_ GUARDED_BY(mutex_);
+};
 
 // CLIENT PAUSE. Commands that it holds back wait; their clients try again when it ends.
 class PauseState {
@@ -40,13 +54,12 @@ class PauseState {
   void unpause(StateBits* state, ClientDirectory* clients);
   // Called by the timer: ends a pause whose time is over.
   void check(StateBits* state, ClientDirectory* clients, int64_t now_ms);
-  void postpone(uint64_t client_id);
+  void postpone(uint64_t client_id) { postponed_.add(client_id); }
   int64_t until_ms() const { return until_ms_.load(std::memory_order_relaxed); }
 
  private:
   std::atomic<int64_t> until_ms_{0};
-  Mutex mutex_{LockRank::kServer};
-  std::vector<uint64_t> postponed_ GUARDED_BY(mutex_);
+  PostponedClients postponed_;
 };
 
 // Active defragmentation (server/dispatch_defrag.cc).
@@ -69,6 +82,7 @@ struct Server {
   LatencyMonitor* latency = nullptr;
   MonitorFeed* monitor = nullptr;
   Journal* journal = nullptr;
+  JournalGate* gate = nullptr;
   Scripting* scripting = nullptr;
   HotValues* hot_values = nullptr;
   OomScore* oom_score = nullptr;
@@ -77,7 +91,10 @@ struct Server {
   Tracking* tracking_table = nullptr;
   AclStore* acl = nullptr;
   Persistence* persistence = nullptr;
+  Aof* aof = nullptr;
+  CommandRunner* replayer = nullptr;  // runs the commands of an AOF that is being loaded
   PauseState pause;
+  PostponedClients journal_full;  // writers, while kStateJournalFull is set
   DefragFigures defrag;
 
   std::string run_id;            // 40 hex digits, new at every start

@@ -119,6 +119,7 @@ struct Session {
   std::set<std::string, std::less<>> channels, patterns, shard_channels;
   std::vector<std::string> tracking_prefixes;  // CLIENT TRACKING BCAST
   uint64_t written_offset = 0;                 // the journal's end after its last write: WAIT, WAITAOF
+  uint64_t gate_offset = 0;                    // its replies leave once the journal is durable up to here (JournalGate)
 
   std::shared_ptr<SharedSession> shared;
 };

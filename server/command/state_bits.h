@@ -18,6 +18,7 @@ enum StateBit : uint32_t {
   kStatePausedAll = 1U << 7,
   kStateBusyScript = 1U << 8,    // a script runs beyond busy-reply-threshold
   kStateShuttingDown = 1U << 9,
+  kStateJournalFull = 1U << 10,  // the journal's bytes cannot be written as fast as they come: writers wait
 };
 
 class StateBits {

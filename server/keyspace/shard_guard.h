@@ -64,6 +64,14 @@ class ShardGuard {
     return *this;
   }
 
+  // For whoever owns the whole keyspace in another way (loading): covers all shards, takes nothing.
+  static ShardGuard of_owner() {
+    ShardGuard guard;
+    guard.mask_ = kAllShardsMask;
+    guard.mode_ = LockMode::kExclusive;
+    return guard;
+  }
+
   // Takes all shards of `mask` or none. On failure returns the index of the shard that was missed, else -1.
   int try_take(Keyspace* keyspace, GuardRegistry* registry, ShardMask mask, LockMode mode);
 

@@ -1,8 +1,10 @@
-// WAIT and WAITAOF while nothing replicates: no replica ever acknowledges, so they wait for their time-out.
+// WAIT and WAITAOF while nothing replicates: no replica ever acknowledges, so they wait for their time-out. The local
+// part of WAITAOF waits for the AOF's writer, which wakes the client.
 #include <climits>
 #include <string>
 
-#include "datatypes/key/key_commands.h"
+#include "persistence/aof.h"
+#include "persistence/persistence_commands.h"
 #include "server/command/context.h"
 #include "server/command/server_api.h"
 #include "server/command/state_bits.h"
@@ -40,7 +42,6 @@ void cmd_wait(Context& ctx) {
 }
 
 void cmd_waitaof(Context& ctx) {
-  constexpr std::string_view kNobody = "*2\r\n:0\r\n:0\r\n";
   int64_t local;
   int64_t replicas;
   int64_t timeout_ms;
@@ -55,8 +56,17 @@ void cmd_waitaof(Context& ctx) {
   if (local != 0 && !ctx.config().appendonly) {
     return ctx.error("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
   }
-  if ((local == 0 && replicas == 0) || !ctx.may_block()) return ctx.reply().raw(kNobody);
-  wait_for_timeout(ctx, timeout_ms, kNobody);
+  Server& server = ctx.server();
+  const uint64_t offset = ctx.session().written_offset;
+  const bool synced = server.aof->is_on() && server.aof->writer().synced_offset() >= offset;
+  const std::string_view now = synced ? "*2\r\n:1\r\n:0\r\n" : "*2\r\n:0\r\n:0\r\n";
+  if (((synced || local == 0) && replicas == 0) || !ctx.may_block()) return ctx.reply().raw(now);
+  if (!synced && server.aof->is_on()) {
+    server.aof->writer().when_synced(offset, [clients = server.clients, id = ctx.session().id()] {
+      clients->post(id, [](ClientPort& port) { port.retry_waiting(); });
+    });
+  }
+  wait_for_timeout(ctx, timeout_ms, now);
 }
 
 constexpr Command kRows[] = {

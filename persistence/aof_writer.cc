@@ -1,0 +1,330 @@
+#include "persistence/aof_writer.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "persistence/aof_format.h"
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/command/latency_monitor.h"
+#include "server/command/server_api.h"
+#include "server/keyspace/memory_counter.h"
+
+namespace synap {
+
+namespace {
+
+constexpr int64_t kComplainEveryUs = 30'000'000;
+
+}  // namespace
+
+AofWriter::~AofWriter() { stop(); }
+
+const Config& AofWriter::config() const { return server_->config->current(); }
+
+// --- Other threads.
+
+void AofWriter::append(std::span<const std::string_view> parts, uint64_t end_offset) {
+  size_t bytes = 0;
+  {
+    LockGuard guard(mutex_);
+    if (queue_.empty() || queue_.back().task || queue_.back().bytes.size() >= kBatchBytes) queue_.emplace_back();
+    Item& item = queue_.back();
+    for (const std::string_view part : parts) {
+      item.bytes += part;
+      bytes += part.size();
+    }
+    item.end_offset = end_offset;
+  }
+  count_queued(static_cast<int64_t>(bytes));
+}
+
+void AofWriter::count_queued(int64_t change) {
+  const size_t queued = queued_bytes_.fetch_add(static_cast<size_t>(change), std::memory_order_relaxed) +
+                        static_cast<size_t>(change);
+  server_->aof_buffer_bytes.store(queued, std::memory_order_relaxed);
+  const auto limit = static_cast<size_t>(config().journal_buffer_limit);
+  if (queued > limit) {
+    if (!server_->state->has(kStateJournalFull)) server_->state->set(kStateJournalFull);
+  } else if (change < 0 && queued <= limit / 2 && server_->state->has(kStateJournalFull)) {
+    server_->state->clear(kStateJournalFull);
+    server_->journal_full.retry_all(server_->clients);
+  }
+}
+
+void AofWriter::kick() {
+  if (!sleeping_.load(std::memory_order_seq_cst) || queued_bytes_.load(std::memory_order_seq_cst) == 0) return;
+  LockGuard guard(mutex_);
+  work_came_.notify_one();
+}
+
+void AofWriter::in_order(std::function<void()> task) {
+  LockGuard guard(mutex_);
+  queue_.emplace_back().task = std::move(task);
+  work_came_.notify_one();
+  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+}
+
+bool AofWriter::drain(bool sync) {
+  LockGuard guard(mutex_);
+  if (!thread_.joinable()) return true;
+  want_sync_ = want_sync_ || sync;
+  work_came_.notify_one();
+  while ((!queue_.empty() || busy_ || want_sync_) && healthy()) work_done_.wait_for_us(mutex_, kRetryUs);
+  return healthy();
+}
+
+void AofWriter::stop() {
+  if (!thread_.joinable()) return;
+  {
+    LockGuard guard(mutex_);
+    stopping_ = true;
+    work_came_.notify_one();
+  }
+  thread_.join();
+}
+
+void AofWriter::when_synced(uint64_t offset, std::function<void()> reached) {
+  LockGuard guard(mutex_);
+  sync_waiters_.push_back({offset, std::move(reached)});
+  work_came_.notify_one();
+}
+
+std::string AofWriter::last_error() const {
+  LockGuard guard(mutex_);
+  return last_error_;
+}
+
+// --- The thread.
+
+void AofWriter::run() {
+  memory_counter_join();
+  for (Item item; take(&item); item = Item()) {
+    if (item.task) {
+      item.task();
+    } else if (!item.bytes.empty()) {
+      write_until_done(&item);
+      count_queued(-static_cast<int64_t>(item.bytes.size()));
+    }
+    bool nothing_left;
+    {
+      LockGuard guard(mutex_);
+      nothing_left = queue_.empty();
+    }
+    sync_if_due(nothing_left);
+    LockGuard guard(mutex_);
+    busy_ = false;
+    if (queue_.empty()) work_done_.notify_all();
+  }
+  set_file(nullptr, 0);
+}
+
+// Waits for an item, or with an empty one until a sync is due. False: stopped, and nothing is left.
+bool AofWriter::take(Item* item) {
+  LockGuard guard(mutex_);
+  while (queue_.empty()) {
+    if (stopping_) return false;
+    const int64_t patience_us = wait_us();
+    if (patience_us == 0 || want_sync_) break;
+    sleeping_.store(true, std::memory_order_seq_cst);
+    if (queue_.empty()) patience_us < 0 ? work_came_.wait(mutex_) : void(work_came_.wait_for_us(mutex_, patience_us));
+    sleeping_.store(false, std::memory_order_relaxed);
+  }
+  busy_ = true;
+  if (queue_.empty()) return true;
+  *item = std::move(queue_.front());
+  queue_.pop_front();
+  return true;
+}
+
+// Until the next sync is due; 0: now, -1: none is.
+int64_t AofWriter::wait_us() const {
+  const bool for_somebody = !sync_waiters_.empty() && synced_offset() < written_offset_;
+  if (unsynced_bytes_ == 0 || file_ == nullptr) return -1;
+  const Config& now = config();
+  if (now.appendfsync == AppendFsync::kNo && !for_somebody) return -1;
+  const int64_t due_us = last_sync_us_ + now.appendfsync_interval_ms * 1000;
+  return std::max<int64_t>(due_us - monotonic_us(), 0);
+}
+
+// Tries for as long as it takes: what comes after this batch must not be written before it.
+void AofWriter::write_until_done(Item* item) {
+  const int64_t nap_us = flush_sleep_us.load(std::memory_order_relaxed);
+  if (nap_us > 0) usleep(static_cast<useconds_t>(nap_us));
+  while (!write_batch(*item)) {
+    LockGuard guard(mutex_);
+    // The log has said that it cannot be written.
+    if (stopping_ || giving_up_.load(std::memory_order_relaxed)) break;
+    work_done_.notify_all();
+    work_came_.wait_for_us(mutex_, kRetryUs);
+  }
+  written_offset_ = item->end_offset;
+}
+
+bool AofWriter::write_batch(const Item& item) {
+  if (file_ == nullptr) return true;
+  const uint64_t begin = file_bytes();
+  if (damaged_tail_) {
+    const Status cut = file_->truncate(begin);
+    if (!cut.ok()) {
+      write_failed(cut.detail());
+      return false;
+    }
+    damaged_tail_ = false;
+  }
+  std::string head;
+  const int64_t now_s = wall_clock_ms() / 1000;
+  if (config().aof_timestamp_enabled && now_s != last_timestamp_s_) {
+    head = aof_timestamp_line(now_s);
+    last_timestamp_s_ = now_s;
+  }
+  head += aof_batch_line(item.bytes);
+  const int64_t began_us = monotonic_us();
+  size_t written_head = 0;
+  size_t written_body = 0;
+  Status status = file_->write(head, &written_head);
+  if (status.ok()) status = file_->write(item.bytes, &written_body);
+  report("aof-write", began_us);
+  if (!status.ok()) {
+    damaged_tail_ = written_head + written_body != 0 && !file_->truncate(begin).ok();
+    write_failed(status.detail());
+    return false;
+  }
+  file_bytes_.store(begin + head.size() + item.bytes.size(), std::memory_order_relaxed);
+  unsynced_bytes_ += head.size() + item.bytes.size();
+  write_succeeded();
+  return true;
+}
+
+void AofWriter::write_failed(const std::string& why) {
+  if (promising_ && config().appendfsync == AppendFsync::kAlways) {
+    log_warning("Can't recover from AOF write error when the AOF fsync policy is 'always': %s. Exiting...", why.c_str());
+    _exit(1);
+  }
+  const int64_t now_us = monotonic_us();
+  if (write_ok_.load(std::memory_order_relaxed) || now_us - last_complaint_us_ > kComplainEveryUs) {
+    last_complaint_us_ = now_us;
+    log_warning("Error writing to the AOF file: %s", why.c_str());
+  }
+  {
+    LockGuard guard(mutex_);
+    last_error_ = why;
+  }
+  write_ok_.store(false, std::memory_order_relaxed);
+  server_->state->set(kStateDiskError);
+}
+
+void AofWriter::write_succeeded() {
+  if (write_ok_.exchange(true, std::memory_order_relaxed)) return;
+  log_notice("AOF write error looks solved. The server can write again.");
+}
+
+void AofWriter::sync_if_due(bool nothing_left) {
+  bool asked;
+  {
+    LockGuard guard(mutex_);
+    asked = std::exchange(want_sync_, false);
+  }
+  if (file_ == nullptr || unsynced_bytes_ == 0) return publish_synced();
+  const Config& now = config();
+  const bool spare = now.no_appendfsync_on_rewrite && child_writes.load(std::memory_order_relaxed) && !asked;
+  bool due = asked;
+  switch (now.appendfsync) {
+    case AppendFsync::kAlways:
+      due = due || nothing_left || unsynced_bytes_ >= kSyncAfterBytes;
+      break;
+    case AppendFsync::kEverysec:
+    case AppendFsync::kNo: {
+      LockGuard guard(mutex_);
+      due = due || wait_us() == 0;
+      break;
+    }
+  }
+  if (!due) return;
+  if (spare) {
+    last_sync_us_ = monotonic_us();
+    if (now.appendfsync == AppendFsync::kAlways) gate_->release(written_offset_);  // as the directive asks for
+    return;
+  }
+  if (sync()) publish_synced();
+}
+
+bool AofWriter::sync() {
+  const int64_t began_us = monotonic_us();
+  syncing_.store(true, std::memory_order_relaxed);
+  const Status status = file_->sync();
+  syncing_.store(false, std::memory_order_relaxed);
+  const bool always = config().appendfsync == AppendFsync::kAlways;
+  report(always ? "aof-fsync-always" : "aof-fsync", began_us);
+  last_sync_us_ = monotonic_us();
+  if (last_sync_us_ - began_us > config().appendfsync_interval_ms * 1000) delayed_syncs_.fetch_add(1, std::memory_order_relaxed);
+  if (status.ok()) {
+    unsynced_bytes_ = 0;
+    if (!sync_ok_.exchange(true)) log_notice("AOF sync error looks solved. The server can write again.");
+    return true;
+  }
+  if (promising_ && always) {
+    log_warning("Can't persist AOF for fsync error when the AOF fsync policy is 'always': %s. Exiting...",
+                status.detail().c_str());
+    _exit(1);
+  }
+  if (sync_ok_.exchange(false)) log_warning("Fail to fsync the AOF file: %s", status.detail().c_str());
+  {
+    LockGuard guard(mutex_);
+    last_error_ = status.detail();
+  }
+  server_->state->set(kStateDiskError);
+  return false;
+}
+
+// Everything written is durable.
+void AofWriter::publish_synced() {
+  synced_offset_.store(written_offset_, std::memory_order_release);
+  if (gate_->active()) gate_->release(written_offset_);
+  std::vector<std::function<void()>> reached;
+  {
+    LockGuard guard(mutex_);
+    const auto rest = std::stable_partition(sync_waiters_.begin(), sync_waiters_.end(), [this](const SyncWaiter& waiter) {
+      return waiter.offset > written_offset_;
+    });
+    for (auto it = rest; it != sync_waiters_.end(); ++it) reached.push_back(std::move(it->reached));
+    sync_waiters_.erase(rest, sync_waiters_.end());
+  }
+  for (const auto& call : reached) call();
+}
+
+void AofWriter::report(const char* event, int64_t began_us) {
+  const int64_t took_ms = (monotonic_us() - began_us) / 1000;
+  const int64_t threshold_ms = config().latency_monitor_threshold;
+  if (threshold_ms > 0 && took_ms >= threshold_ms) server_->latency->add(event, took_ms);
+}
+
+void AofWriter::set_file(std::unique_ptr<File> file, uint64_t bytes) {
+  if (file_ != nullptr && unsynced_bytes_ != 0 && sync()) publish_synced();
+  file_ = std::move(file);
+  file_bytes_.store(bytes, std::memory_order_relaxed);
+  unsynced_bytes_ = 0;
+  damaged_tail_ = false;
+  last_timestamp_s_ = 0;
+  giving_up_.store(false, std::memory_order_relaxed);
+  write_ok_.store(true, std::memory_order_relaxed);
+  sync_ok_.store(true, std::memory_order_relaxed);
+}
+
+void AofWriter::begin_at(uint64_t offset) {
+  written_offset_ = offset;
+  synced_offset_.store(offset, std::memory_order_release);
+}
+
+void AofWriter::set_promising(bool promising) {
+  promising_ = promising;
+  const bool gated = promising && config().appendfsync == AppendFsync::kAlways;
+  if (gated == gate_->active()) return;
+  gate_->set_active(gated);
+  // What was written before nobody waits for; but it must not look undurable now.
+  if (gated && (unsynced_bytes_ == 0 || sync())) publish_synced();
+}
+
+}  // namespace synap

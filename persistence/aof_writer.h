@@ -1,0 +1,140 @@
+// AofWriter: the thread that puts the journal into the append-only file. Effects gather in memory while the batch before
+// them is written and synced (group commit), each batch headed by its CRC (aof_format.h). Whoever opens, changes and
+// removes AOF files does it on this thread, too, in order with the journal's bytes: see in_order().
+//
+//   append() under the journal's lock ─▶ queue ─▶ write ─▶ sync as appendfsync says ─▶ JournalGate::release()
+//
+// A write that fails is taken back and tried again, and meanwhile writes are refused; under `always` the process ends,
+// for nothing that was acknowledged may be lost.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "persistence/file.h"
+#include "persistence/journal.h"
+#include "persistence/journal_gate.h"
+#include "server/base/sync.h"
+#include "server/command/config.h"
+
+namespace synap {
+
+struct Server;
+
+class AofWriter final : public JournalSubscriber {
+ public:
+  AofWriter(Server* server, JournalGate* gate) : server_(server), gate_(gate) {}
+  ~AofWriter();
+  AofWriter(const AofWriter&) = delete;
+  AofWriter& operator=(const AofWriter&) = delete;
+
+  // Under the journal's lock.
+  void append(std::span<const std::string_view> parts, uint64_t end_offset) override;
+  // Any thread. Wakes the writer if it sleeps: reactors call it once a turn, after their commands.
+  void kick();
+  // Any thread. Runs the task on the writer's thread after everything that was appended before. The first one starts it.
+  void in_order(std::function<void()> task);
+  // Any thread but the writer's. Returns when everything appended before is written (and synced, if asked), and all tasks
+  // are done. False: it cannot be written at present.
+  bool drain(bool sync);
+  // Batches that wait before the next set_file() are dropped should they fail: the AOF is being switched off.
+  void give_up_failing() { giving_up_.store(true, std::memory_order_relaxed); }
+  // Writes and syncs what is left, then ends the thread.
+  void stop();
+
+  // --- In tasks.
+  // The file that batches go to from now on, with what it holds; null: none, batches are dropped. The old one is synced
+  // and closed.
+  void set_file(std::unique_ptr<File> file, uint64_t bytes);
+  // The journal's offset at which a first file begins.
+  void begin_at(uint64_t offset);
+  // Whether replies wait while appendfsync is `always`: not before the AOF holds the whole data set.
+  void set_promising(bool promising);
+  // The same after CONFIG SET appendfsync.
+  void refresh_gate() { set_promising(promising_); }
+  uint64_t file_bytes() const { return file_bytes_.load(std::memory_order_relaxed); }
+
+  // --- Any thread.
+  // Of the journal: on disk.
+  uint64_t synced_offset() const { return synced_offset_.load(std::memory_order_acquire); }
+  // `reached` is called on the writer's thread, once, when the journal is synced up to the offset.
+  void when_synced(uint64_t offset, std::function<void()> reached);
+  size_t queued_bytes() const { return queued_bytes_.load(std::memory_order_relaxed); }
+  bool healthy() const { return write_ok_.load(std::memory_order_relaxed) && sync_ok_.load(std::memory_order_relaxed); }
+  // errno's text while it is not.
+  std::string last_error() const;
+  uint64_t delayed_syncs() const { return delayed_syncs_.load(std::memory_order_relaxed); }
+  bool sync_pending() const { return syncing_.load(std::memory_order_relaxed); }
+  std::atomic<int64_t> flush_sleep_us{0};     // DEBUG AOF-FLUSH-SLEEP
+  std::atomic<bool> child_writes{false};      // a child is saving: no-appendfsync-on-rewrite counts
+
+ private:
+  static constexpr size_t kBatchBytes = 1 << 20;       // an effect begins a new batch when there is this much
+  static constexpr size_t kSyncAfterBytes = 32 << 20;  // under `always`, of one group
+  static constexpr int64_t kRetryUs = 100'000;
+
+  // A batch of effects, or a task.
+  struct Item {
+    std::string bytes;
+    uint64_t end_offset = 0;
+    std::function<void()> task;
+  };
+  struct SyncWaiter {
+    uint64_t offset;
+    std::function<void()> reached;
+  };
+
+  void run();
+  bool take(Item* item);
+  int64_t wait_us() const REQUIRES(mutex_);
+  void write_until_done(Item* item);
+  bool write_batch(const Item& item);
+  void write_failed(const std::string& why);
+  void write_succeeded();
+  void sync_if_due(bool nothing_left);
+  bool sync();
+  void publish_synced();
+  void report(const char* event, int64_t began_us);
+  void count_queued(int64_t change);
+  const Config& config() const;
+
+  Server* const server_;
+  JournalGate* const gate_;
+
+  mutable Mutex mutex_{LockRank::kFiles};
+  CondVar work_came_;
+  CondVar work_done_;
+  std::deque<Item> queue_ GUARDED_BY(mutex_);
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  bool busy_ GUARDED_BY(mutex_) = false;  // with an item that left the queue
+  bool want_sync_ GUARDED_BY(mutex_) = false;
+  std::vector<SyncWaiter> sync_waiters_ GUARDED_BY(mutex_);
+  std::string last_error_ GUARDED_BY(mutex_);
+  std::atomic<bool> sleeping_{false};
+
+  // Of the writer's thread.
+  std::unique_ptr<File> file_;
+  bool promising_ = false;
+  bool damaged_tail_ = false;  // a failed write left bytes that could not be cut off yet
+  uint64_t unsynced_bytes_ = 0;
+  uint64_t written_offset_ = 0;
+  int64_t last_sync_us_ = 0;
+  int64_t last_timestamp_s_ = 0;
+  int64_t last_complaint_us_ = 0;
+
+  std::atomic<uint64_t> file_bytes_{0};
+  std::atomic<uint64_t> synced_offset_{0};
+  std::atomic<size_t> queued_bytes_{0};
+  std::atomic<bool> write_ok_{true}, sync_ok_{true};
+  std::atomic<bool> syncing_{false}, giving_up_{false};
+  std::atomic<uint64_t> delayed_syncs_{0};
+  std::thread thread_;
+};
+
+}  // namespace synap
