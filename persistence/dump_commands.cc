@@ -1,11 +1,9 @@
 // DUMP and RESTORE: one value in RDB form, with version and checksum, so that it can travel.
-#include <cstring>
-
+#include "persistence/dump_payload.h"
 #include "persistence/persistence.h"
 #include "persistence/persistence_commands.h"
 #include "persistence/rdb_format.h"
 #include "persistence/rdb_values.h"
-#include "server/base/crc64.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
 #include "server/command/context.h"
@@ -18,35 +16,10 @@ namespace {
 constexpr std::string_view kBadFooter = "ERR DUMP payload version or checksum are wrong";
 constexpr std::string_view kBadData = "ERR Bad data format";
 
-std::string dump_of(const Entry& entry) {
-  std::string out;
-  StringSink sink(&out);
-  RdbWriter writer(&sink, RdbEncoding{.compress = true, .checksum = false});
-  const uint8_t type = rdb_type_of(entry);
-  writer.byte(type);
-  save_rdb_value(entry, &writer);
-  SYNAP_ASSERT(writer.finish().ok());
-  const auto version = static_cast<uint16_t>(rdb_version_of(type));
-  out.append(reinterpret_cast<const char*>(&version), sizeof version);
-  const uint64_t crc = crc64(0, out);
-  out.append(reinterpret_cast<const char*>(&crc), sizeof crc);
-  return out;
-}
-
 void cmd_dump(Context& ctx) {
   const Entry* entry = ctx.lookup(ctx.arg(1));
   if (entry == nullptr) return ctx.reply().null();
-  ctx.reply().bulk(dump_of(*entry));
-}
-
-bool has_valid_footer(std::string_view payload, bool skip_checksum) {
-  if (payload.size() < kRdbDumpFooterBytes) return false;
-  uint16_t version;
-  uint64_t crc;
-  std::memcpy(&version, payload.end() - kRdbDumpFooterBytes, sizeof version);
-  std::memcpy(&crc, payload.end() - sizeof crc, sizeof crc);
-  if (version > kRdbVersionMax) return false;
-  return skip_checksum || crc == crc64(0, payload.substr(0, payload.size() - sizeof crc));
+  ctx.reply().bulk(dump_payload(*entry));
 }
 
 struct RestoreOptions {
@@ -115,7 +88,7 @@ void cmd_restore(Context& ctx) {
   if (!ctx.parse(ctx.arg(2), &ttl_ms)) return;
   if (ttl_ms < 0) return ctx.error("ERR Invalid TTL value, must be >= 0");
   const std::string_view payload = ctx.arg(3);
-  if (!has_valid_footer(payload, ctx.server().persistence->skip_checksum.load())) return ctx.error(kBadFooter);
+  if (!has_valid_dump_footer(payload, ctx.server().persistence->skip_checksum.load())) return ctx.error(kBadFooter);
   int64_t expiry_ms = kNoExpiry;
   if (ttl_ms != 0 && (options.absolute || __builtin_add_overflow(ttl_ms, ctx.now_ms(), &expiry_ms))) expiry_ms = ttl_ms;
 

@@ -14,6 +14,7 @@
 #include "persistence/aof_loader.h"
 #include "persistence/file.h"
 #include "persistence/forked_child.h"
+#include "persistence/migrate_targets.h"
 #include "persistence/rdb_file.h"
 #include "server/base/status.h"
 #include "server/command/oom_score.h"
@@ -78,6 +79,7 @@ class Persistence {
   ForkedChild& child() { return child_; }
   // DEBUG SET-SKIP-CHECKSUM-VALIDATION: RESTORE takes payloads whose checksum is wrong.
   std::atomic<bool> skip_checksum{false};
+  MigrateTargets& migrate_targets() { return migrate_targets_; }
   // The error of a write while snapshots (stop-writes-on-bgsave-error) or the AOF fail.
   std::string disk_error() const;
 
@@ -97,6 +99,7 @@ class Persistence {
   Server* const server_;
   FileSystem* const files_;
   ForkedChild child_;
+  MigrateTargets migrate_targets_;
 
   std::atomic<bool> scheduled_{false};
   std::atomic<int64_t> last_save_ms_, last_try_ms_{0}, last_time_s_{-1};

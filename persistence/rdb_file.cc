@@ -211,12 +211,18 @@ class FileLoader {
     if (!has_clock_) head_.access_clock = options_.access_clock.fresh();
     if (reader_->failed()) return;
     Entry* entry = load_rdb_value(reader_, type, head_, options_.limits);
-    if (entry != nullptr) add(entry);
+    if (reader_->failed()) return;
+    entry == nullptr ? note_empty() : add(entry);
     if (reader_->failed()) return;
     head_ = {};
     has_clock_ = false;
     progress_->bytes.store(reader_->offset(), std::memory_order_relaxed);
     if (options_.key_delay_us > 0) usleep(static_cast<useconds_t>(options_.key_delay_us));
+  }
+
+  void note_empty() {
+    constexpr uint64_t kNamedMax = 10;
+    if (++result_->empty_keys_skipped < kNamedMax) log_notice("RDB load skipping empty key: %s", key_.c_str());
   }
 
   void add(Entry* entry) {
@@ -275,6 +281,8 @@ Status load_rdb(RdbReader* reader, Keyspace* keyspace, const RdbLoadOptions& opt
                 RdbProgress* progress) {
   FileLoader(reader, keyspace, options, result, progress).run();
   if (!reader->failed()) return {};
+  log_warning("Internal error in RDB reading offset %llu -> %s", static_cast<unsigned long long>(reader->offset()),
+              reader->error().c_str());
   return Status(reader->truncated() ? StatusCode::kIoError : StatusCode::kCorrupt,
                 "offset " + std::to_string(reader->offset()) + ": " + reader->error());
 }

@@ -49,6 +49,7 @@ struct RdbLoadOptions {
 struct RdbLoadResult {
   uint64_t keys_loaded = 0;
   uint64_t keys_expired = 0;
+  uint64_t empty_keys_skipped = 0;
   bool aof_base = false;
   std::vector<std::string> libraries;  // codes of function libraries, to be loaded by the caller
 };

@@ -1,5 +1,5 @@
-// Loading: every value type of Redis 2.6 to 7.4 into today's containers. Bytes are checked as deeply as the containers trust
-// them, so that neither a file nor a RESTORE can crash the server.
+// Loading: every value type of Redis 2.6 to 7.4 into today's containers. Bytes are checked as deeply as the containers
+// trust them, so that neither a file nor a RESTORE can crash the server.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -57,12 +57,12 @@ bool listpack_keys_differ(std::string_view bytes, unsigned stride) {
   return place == 0;
 }
 
-// Calls visit(text) for the elements of a ziplist; the reader fails when the bytes are no ziplist.
+// Calls visit(text) for the elements of a ziplist; the reader fails with `error` when the bytes are no ziplist.
 template <class Visit>
-void for_each_in_ziplist(RdbReader* reader, Visit visit) {
+void for_each_in_ziplist(RdbReader* reader, const char* error, Visit visit) {
   const std::string bytes(reader->string());
   if (reader->failed()) return;
-  if (!ZiplistReader::validate(bytes, true)) return reader->fail("ziplist integrity check failed");
+  if (!ZiplistReader::validate(bytes, true)) return reader->fail(error);
   ZiplistReader ziplist(bytes);
   ListpackValue value;
   ListpackValue::Scratch scratch;
@@ -83,7 +83,8 @@ Entry* load_list_elements(RdbReader* reader, const RdbEntryHead& head, const Rdb
 Entry* load_list_ziplists(RdbReader* reader, uint64_t nodes, const RdbEntryHead& head, const RdbLimits& limits) {
   List::Loader loader(limits.list);
   for (; nodes > 0 && !reader->failed(); --nodes) {
-    for_each_in_ziplist(reader, [&](std::string_view element) { loader.add_element(element); });
+    for_each_in_ziplist(reader, "ziplist integrity check failed",
+                        [&](std::string_view element) { loader.add_element(element); });
   }
   return finish(reader, ValueType::kList, head, loader.finish());
 }
@@ -94,7 +95,9 @@ Entry* load_quicklist2(RdbReader* reader, const RdbEntryHead& head, const RdbLim
     const uint64_t container = reader->length();
     const std::string_view bytes = reader->string();
     if (reader->failed()) break;
-    if (container == kRdbPlainNode) {
+    if (bytes.empty()) {
+      reader->fail("empty quicklist node");
+    } else if (container == kRdbPlainNode) {
       loader.add_plain(bytes);
     } else if (container != kRdbPackedNode) {
       reader->fail("Quicklist container integrity check failed");
@@ -169,21 +172,22 @@ Entry* load_zset_members(RdbReader* reader, bool binary_scores, const RdbEntryHe
   return finish(reader, ValueType::kZset, head, builder.finish(limits.zset));
 }
 
+constexpr char kBadZsetZiplist[] = "Zset ziplist integrity check failed";
+
 Entry* load_zset_ziplist(RdbReader* reader, const RdbEntryHead& head, const RdbLimits& limits) {
   ZsetBuilder builder;
   std::string member;
   bool has_member = false;
-  for_each_in_ziplist(reader, [&](std::string_view text) {
+  for_each_in_ziplist(reader, kBadZsetZiplist, [&](std::string_view text) {
     has_member = !has_member;
     if (has_member) {
       member = text;
       return;
     }
     double score = 0;
-    if (!parse_double(text, &score)) return reader->fail("Zset ziplist integrity check failed");
-    add_scored(reader, &builder, member, score);
+    if (!parse_double(text, &score) || std::isnan(score) || !builder.add(member, score)) reader->fail(kBadZsetZiplist);
   });
-  if (has_member) reader->fail("Zset ziplist integrity check failed");
+  if (has_member) reader->fail(kBadZsetZiplist);
   return finish(reader, ValueType::kZset, head, builder.finish(limits.zset));
 }
 
@@ -210,13 +214,8 @@ Entry* load_zset_listpack(RdbReader* reader, const RdbEntryHead& head, const Rdb
 
 // --- Hashes.
 
-void add_field(RdbReader* reader, Hash* hash, std::string_view field, std::string_view value, int64_t expiry_ms,
-               const RdbLimits& limits) {
-  if (!hash->set(field, value, limits.hash)) return reader->fail("duplicate hash fields detected");
-  if (expiry_ms != kNoFieldExpiry) hash->set_expiry(field, expiry_ms);
-}
-
-// What a field's saved TTL means: 0 none, otherwise relative to the hash's earliest, plus one; or absolute (before 7.4.0).
+// What a field's saved TTL means: 0 none, otherwise relative to the hash's earliest, plus one; or absolute
+// (before 7.4.0).
 int64_t field_expiry_of(RdbReader* reader, uint64_t saved, int64_t first_ms, bool relative) {
   if (saved == 0) return kNoFieldExpiry;
   constexpr auto kExpiryMax = static_cast<uint64_t>((int64_t{1} << 48) - 1);
@@ -237,24 +236,30 @@ Entry* load_hash_fields(RdbReader* reader, uint8_t type, const RdbEntryHead& hea
   if (left > limits.hash.max_listpack_entries) hash.prepare(std::min(left, kReserveMax), 0, 0, limits.hash);
   std::string field;
   for (; left > 0 && !reader->failed(); --left) {
-    const int64_t expiry_ms = with_ttls ? field_expiry_of(reader, reader->length(), first_ms, relative) : kNoFieldExpiry;
+    const int64_t expiry_ms =
+        with_ttls ? field_expiry_of(reader, reader->length(), first_ms, relative) : kNoFieldExpiry;
     field = reader->string();
     const std::string_view value = reader->string();
-    if (!reader->failed()) add_field(reader, &hash, field, value, expiry_ms, limits);
+    if (reader->failed()) break;
+    if (!hash.set(field, value, limits.hash)) reader->fail("duplicate hash fields detected");
+    if (expiry_ms != kNoFieldExpiry) hash.set_expiry(field, expiry_ms);
   }
   return finish(reader, ValueType::kHash, head, std::move(hash));
 }
 
+constexpr char kBadZipmap[] = "Zipmap integrity check failed";
+constexpr char kBadHashZiplist[] = "Hash ziplist integrity check failed";
+
 Entry* load_hash_zipmap(RdbReader* reader, const RdbEntryHead& head, const RdbLimits& limits) {
   const std::string bytes(reader->string());
   Hash hash;
-  if (!reader->failed() && !ZipmapReader::validate(bytes)) reader->fail("Zipmap integrity check failed");
+  if (!reader->failed() && !ZipmapReader::validate(bytes)) reader->fail(kBadZipmap);
   if (!reader->failed()) {
     ZipmapReader zipmap(bytes);
     std::string_view field;
     std::string_view value;
     while (!reader->failed() && zipmap.next(&field, &value) == ReadStep::kValue) {
-      add_field(reader, &hash, field, value, kNoFieldExpiry, limits);
+      if (!hash.set(field, value, limits.hash)) reader->fail(kBadZipmap);
     }
   }
   return finish(reader, ValueType::kHash, head, std::move(hash));
@@ -264,15 +269,15 @@ Entry* load_hash_ziplist(RdbReader* reader, const RdbEntryHead& head, const RdbL
   Hash hash;
   std::string field;
   bool has_field = false;
-  for_each_in_ziplist(reader, [&](std::string_view text) {
+  for_each_in_ziplist(reader, kBadHashZiplist, [&](std::string_view text) {
     has_field = !has_field;
     if (has_field) {
       field = text;
-    } else {
-      add_field(reader, &hash, field, text, kNoFieldExpiry, limits);
+    } else if (!hash.set(field, text, limits.hash)) {
+      reader->fail(kBadHashZiplist);
     }
   });
-  if (has_field) reader->fail("Hash ziplist integrity check failed");
+  if (has_field) reader->fail(kBadHashZiplist);
   return finish(reader, ValueType::kHash, head, std::move(hash));
 }
 
@@ -342,8 +347,8 @@ void load_consumer(RdbReader* reader, uint8_t type, ConsumerGroup* group) {
 void load_group(RdbReader* reader, uint8_t type, Stream* stream) {
   const std::string name(reader->string());
   const StreamId last_id = read_id_lengths(reader);
-  const int64_t entries_read = type >= kRdbStreamListpacks2 ? static_cast<int64_t>(reader->length())
-                                                           : stream->estimate_entries_read(last_id);
+  const int64_t entries_read =
+      type >= kRdbStreamListpacks2 ? static_cast<int64_t>(reader->length()) : stream->estimate_entries_read(last_id);
   if (reader->failed()) return;
   ConsumerGroup* group = stream->create_group(name, last_id, entries_read);
   if (group == nullptr) return reader->fail("duplicated consumer group name");
@@ -448,7 +453,8 @@ Entry* load_rdb_value(RdbReader* reader, uint8_t type, const RdbEntryHead& head,
       reader->fail("module values of Redis 4.0 release candidates cannot be read");
       return nullptr;
     case kRdbModule2:
-      reader->fail("a value of the module type '" + rdb_module_name(reader->length()) + "', for which there is no module");
+      reader->fail("a value of the module type '" + rdb_module_name(reader->length()) +
+                   "', for which there is no module");
       return nullptr;
     default:
       reader->fail("unknown value type " + to_text(type));

@@ -39,6 +39,7 @@ const std::array kFamilies = {
     kWaitCommands,
     kPubSubCommands,
     kDumpCommands,
+    kMigrateCommands,
     kSnapshotCommands,
     kListCommands,
     kSetCommands,

@@ -47,6 +47,15 @@ bool needs_all_shards(const Command* command, uint32_t call_guard) {
   return command->has(kAllShards | kSelfGuarded) || (call_guard & kGuardAllShards) != 0;
 }
 
+WorkerPool::Kind job_kind(const Session& session, const Command* command) {
+  bool talks = command->has(kTalksToOthers);
+  if (command->has(kRunsQueue)) {
+    for (const QueuedCommand& queued : session.queued) talks = talks || queued.command->has(kTalksToOthers);
+  }
+  if (talks) return WorkerPool::Kind::kTalks;
+  return command->has(kSelfGuarded) ? WorkerPool::Kind::kTakesShards : WorkerPool::Kind::kComputes;
+}
+
 std::string unknown_command_error(const Args& args) {
   std::string error = "ERR unknown command '" + std::string(printed(args[0], kQuotedBytesMax)) + "', with args beginning with: ";
   std::string quoted;
@@ -422,8 +431,8 @@ void Dispatcher::move_to_slow_lane(Caller& caller, const Command* command, const
   if (guard->held()) guard->make_physical();
   caller.suspended.guard = std::move(*guard);
   statistics_->slow_lane_commands.add();
-  const bool may_wait = command->has(kSelfGuarded);
-  (*workers_)->submit([&caller](Dispatcher& worker) { worker.run_on_worker(caller); }, may_wait);
+  (*workers_)->submit([&caller](Dispatcher& worker) { worker.run_on_worker(caller); },
+                      job_kind(caller.session(), command));
 }
 
 // On a worker: the caller's reactor does not touch it until the completion is posted.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/base/log.h"
+#include "server/command/tls_settings.h"
 
 namespace synap {
 
@@ -20,28 +21,6 @@ bool wants_tls(const Config& config) {
 
 int64_t port_of(const Config& config, SocketKind kind) {
   return kind == SocketKind::kTls ? config.tls_port : config.port;
-}
-
-TlsSettings settings_of(const Config& config) {
-  TlsSettings settings;
-  settings.cert_file = config.tls_cert_file;
-  settings.key_file = config.tls_key_file;
-  settings.key_file_pass = config.tls_key_file_pass;
-  settings.client_cert_file = config.tls_client_cert_file;
-  settings.client_key_file = config.tls_client_key_file;
-  settings.client_key_file_pass = config.tls_client_key_file_pass;
-  settings.ca_cert_file = config.tls_ca_cert_file;
-  settings.ca_cert_dir = config.tls_ca_cert_dir;
-  settings.protocols = config.tls_protocols;
-  settings.ciphers = config.tls_ciphers;
-  settings.ciphersuites = config.tls_ciphersuites;
-  settings.dh_params_file = config.tls_dh_params_file;
-  settings.needs_ca = config.tls_auth_clients != TlsAuthClients::kNo || config.tls_cluster || config.tls_replication;
-  settings.prefer_server_ciphers = config.tls_prefer_server_ciphers;
-  settings.session_caching = config.tls_session_caching;
-  settings.session_cache_size = config.tls_session_cache_size;
-  settings.session_cache_timeout_s = config.tls_session_cache_timeout;
-  return settings;
 }
 
 TlsClientCertificates certificates_of(const Config& config) {
@@ -141,7 +120,7 @@ Listening::Listeners Listening::take(SocketKind kind) {
 }
 
 bool Listening::load_tls(const Config& config) {
-  auto context = TlsContext::make(settings_of(config));
+  auto context = TlsContext::make(tls_settings(config));
   if (!context.ok()) {
     log_warning("%s", context.status().detail().c_str());
     return false;

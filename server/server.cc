@@ -50,7 +50,7 @@ namespace synap {
 namespace {
 
 constexpr int64_t kCronMs = 100;
-constexpr size_t kWorkers = 2;
+constexpr size_t kWorkers = 3;
 // At the end: how long commands under way may take, and how often they are looked after.
 constexpr int64_t kShutdownWaitUs = 10'000'000;
 constexpr int64_t kShutdownPollMs = 2;
@@ -340,6 +340,7 @@ void Synap::Impl::cron(Lane& lane) {
   server.pause.check(&state, clients.get(), now_ms);
   save_if_due(lane, now_ms);
   rewrite_if_due(lane, now_ms);
+  persistence->migrate_targets().close_idle(now_ms);
   memory_counter_settle();
   decide_defrag(server);
   lane.dispatcher->keep_memory_limit(*lane.reactor);

@@ -11,7 +11,7 @@ namespace synap {
 
 WorkerPool::WorkerPool(std::vector<std::unique_ptr<Dispatcher>> dispatchers, size_t first_place)
     : dispatchers_(std::move(dispatchers)) {
-  SYNAP_ASSERT(dispatchers_.size() >= 2);
+  SYNAP_ASSERT(dispatchers_.size() >= 3);
   for (size_t i = 0; i < dispatchers_.size(); ++i) {
     threads_.emplace_back([this, i, first_place] { run(*dispatchers_[i], first_place + i); });
   }
@@ -19,19 +19,23 @@ WorkerPool::WorkerPool(std::vector<std::unique_ptr<Dispatcher>> dispatchers, siz
 
 WorkerPool::~WorkerPool() { stop(); }
 
-void WorkerPool::submit(Job job, bool may_wait) {
+void WorkerPool::submit(Job job, Kind kind) {
   LockGuard guard(mutex_);
-  jobs_.push_back({std::move(job), may_wait});
+  jobs_.push_back({std::move(job), kind});
   work_came_.notify_one();
 }
 
 bool WorkerPool::take(Queued* taken) {
-  const bool may_wait = waiting_jobs_ + 1 < dispatchers_.size();
-  const auto found = std::find_if(jobs_.begin(), jobs_.end(), [&](const Queued& job) { return may_wait || !job.may_wait; });
+  const size_t taking = under_way_[static_cast<size_t>(Kind::kTakesShards)];
+  const size_t talking = under_way_[static_cast<size_t>(Kind::kTalks)];
+  const bool may_take = taking + 2 < dispatchers_.size();
+  const auto found = std::find_if(jobs_.begin(), jobs_.end(), [&](const Queued& queued) {
+    return queued.kind == Kind::kComputes || (queued.kind == Kind::kTakesShards ? may_take : talking == 0);
+  });
   if (found == jobs_.end()) return false;
   *taken = std::move(*found);
   jobs_.erase(found);
-  waiting_jobs_ += taken->may_wait ? 1 : 0;
+  ++under_way_[static_cast<size_t>(taken->kind)];
   return true;
 }
 
@@ -49,10 +53,9 @@ void WorkerPool::run(Dispatcher& dispatcher, size_t place) {
     reclamation_enter(place);
     queued.job(dispatcher);
     reclamation_leave(place);
-    if (!queued.may_wait) continue;
     LockGuard guard(mutex_);
-    --waiting_jobs_;
-    work_came_.notify_one();  // another of its kind may start
+    --under_way_[static_cast<size_t>(queued.kind)];
+    if (queued.kind != Kind::kComputes) work_came_.notify_one();  // another of its kind may start
   }
 }
 

@@ -1,10 +1,12 @@
 // WorkerPool: the threads of the slow lane. Each has a Dispatcher of its own; jobs run in the order they come.
 //
 // A job that holds its guard never waits. One that takes shards as it goes (KEYS) may have to wait for a shard, even for
-// one whose holder waits for a guard that another job holds. So such jobs never occupy all threads: whoever holds a guard
-// always finds one.
+// one whose holder waits for a guard that another job holds; one that talks to another server (MIGRATE) waits for that.
+// So neither kind ever occupies all threads: whoever holds a guard and has only to compute always finds one.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -27,15 +29,17 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  // Any thread. `may_wait`: the job takes shards as it goes.
-  void submit(Job job, bool may_wait);
+  enum class Kind : uint8_t { kComputes, kTakesShards, kTalks };
+
+  // Any thread.
+  void submit(Job job, Kind kind);
   // Waits for the jobs under way and ends the threads.
   void stop();
 
  private:
   struct Queued {
     Job job;
-    bool may_wait;
+    Kind kind;
   };
 
   void run(Dispatcher& dispatcher, size_t place);
@@ -47,7 +51,7 @@ class WorkerPool {
   Mutex mutex_{LockRank::kWorkers};
   CondVar work_came_;
   std::deque<Queued> jobs_ GUARDED_BY(mutex_);
-  size_t waiting_jobs_ GUARDED_BY(mutex_) = 0;  // under way, of those that may wait
+  std::array<size_t, 3> under_way_ GUARDED_BY(mutex_) = {};  // by kind
   bool stopping_ GUARDED_BY(mutex_) = false;
 };
 

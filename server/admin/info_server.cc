@@ -212,7 +212,7 @@ void info_stats(Server& server, InfoWriter& info) {
   const Persistence::Figures persistence = server.persistence->figures(wall_clock_ms());
   info.number("latest_fork_usec", persistence.last_fork_us);
   info.number("total_forks", persistence.forks);
-  info.number("migrate_cached_sockets", 0);
+  info.number("migrate_cached_sockets", server.persistence->migrate_targets().count());
   info.number("slave_expires_tracked_keys", 0);
   const DefragFigures& defrag = server.defrag;
   info.number("active_defrag_hits", defrag.hits.load(std::memory_order_relaxed));

@@ -10,6 +10,9 @@
 namespace synap {
 namespace {
 
+// Redis gives up on patterns that would make it recurse deeper.
+constexpr size_t kStarsMax = 1000;
+
 class Matcher {
  public:
   Matcher(std::string_view pattern, std::string_view text, bool ignore_case)
@@ -18,9 +21,11 @@ class Matcher {
   bool run() {
     size_t star = std::string_view::npos;  // pattern position after the last '*' seen
     size_t star_text = 0;                  // text position from which that star's rest is being tried
+    size_t stars = 0;
     if (text_.empty()) return pattern_.empty();
     while (at_text_ < text_.size()) {
       if (at_ < pattern_.size() && pattern_[at_] == '*') {
+        if (++stars > kStarsMax) return false;
         skip_stars();
         if (at_ == pattern_.size()) return true;
         star = at_;

@@ -24,19 +24,21 @@ std::string binary() {
   return path != nullptr ? path : "build/release/synap-server";
 }
 
-[[noreturn]] void exec_server(const std::vector<std::string>& arguments, int input, int output) {
+[[noreturn]] void exec_server(const std::string& path, const std::vector<std::string>& arguments, int input,
+                              int output) {
   ::dup2(input, 0);
   ::dup2(output, 1);
   ::dup2(output, 2);
-  const std::string path = binary();
   std::vector<char*> argv = {const_cast<char*>(path.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
-  ::execv(path.c_str(), argv.data());
+  ::execvp(path.c_str(), argv.data());
   ::_exit(127);
 }
 
-int exit_code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
+int exit_code_of(int status) {
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
 
 std::string read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -65,9 +67,16 @@ int free_port() {
   return ntohs(address.sin_port);
 }
 
-bool slow_build() { return std::getenv("ASAN_OPTIONS") != nullptr || std::getenv("TSAN_OPTIONS") != nullptr; }
+bool slow_build() {
+  return std::getenv("ASAN_OPTIONS") != nullptr || std::getenv("TSAN_OPTIONS") != nullptr;
+}
 
-ServerProcess::ServerProcess(const std::vector<std::string>& directives) : port_(free_port()), folder_(temporary_folder()) {
+bool has_redis() {
+  return std::system("command -v redis-server > /dev/null") == 0;
+}
+
+ServerProcess::ServerProcess(const std::vector<std::string>& directives, Program program)
+    : program_(program), port_(free_port()), folder_(temporary_folder()) {
   start(directives);
 }
 
@@ -78,8 +87,9 @@ ServerProcess::~ServerProcess() {
 }
 
 void ServerProcess::start(const std::vector<std::string>& directives) {
-  std::vector<std::string> arguments = {"--port", std::to_string(port_), "--bind", "127.0.0.1", "--dir", folder_,
-                                        "--save", "", "--enable-debug-command", "yes"};
+  std::vector<std::string> arguments = {
+      "--port", std::to_string(port_),    "--bind", "127.0.0.1", "--dir", folder_, "--save",
+      "",       "--enable-debug-command", "yes"};
   arguments.insert(arguments.end(), directives.begin(), directives.end());
   const std::string path = folder_ + "/log";
   log_begin_ = read_file(path).size();
@@ -87,7 +97,7 @@ void ServerProcess::start(const std::vector<std::string>& directives) {
   if (pid_ == 0) {
     const int null = ::open("/dev/null", O_RDONLY);
     const int log = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
-    exec_server(arguments, null, log);
+    exec_server(program_ == Program::kRedis ? "redis-server" : binary(), arguments, null, log);
   }
   exit_code_ = -1;
   wait_until_ready();
@@ -143,7 +153,8 @@ Ended ServerProcess::run(const std::vector<std::string>& arguments, const std::s
   std::ofstream(folder + "/in", std::ios::binary) << input;
   const pid_t pid = ::fork();
   if (pid == 0) {
-    exec_server(arguments, ::open((folder + "/in").c_str(), O_RDONLY), ::open(out.c_str(), O_WRONLY | O_CREAT, 0644));
+    exec_server(binary(), arguments, ::open((folder + "/in").c_str(), O_RDONLY),
+                ::open(out.c_str(), O_WRONLY | O_CREAT, 0644));
   }
   Ended ended;
   int status = 0;

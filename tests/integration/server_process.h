@@ -15,10 +15,13 @@ struct Ended {
   std::string output;  // standard output and standard error
 };
 
+// Which server: ours, or Debian's redis-server to speak with.
+enum class Program { kSynap, kRedis };
+
 class ServerProcess {
  public:
   // Directives as on the command line: {"--maxclients", "10"}. Waits until the server is ready.
-  explicit ServerProcess(const std::vector<std::string>& directives = {});
+  explicit ServerProcess(const std::vector<std::string>& directives = {}, Program program = Program::kSynap);
   ~ServerProcess();
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
@@ -41,12 +44,15 @@ class ServerProcess {
   void wait_until_ready();
   int wait_for_end(int seconds);
 
+  const Program program_;
   int port_ = 0;
   pid_t pid_ = -1;
   int exit_code_ = -1;
   size_t log_begin_ = 0;  // of the current run
   std::string folder_;
 };
+
+bool has_redis();
 
 // A port that nobody listens on at the moment.
 int free_port();

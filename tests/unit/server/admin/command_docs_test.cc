@@ -81,7 +81,7 @@ constexpr std::string_view kAhead =
     "bgrewriteaof bgsave client|caching client|tracking copy "
     "dbsize del dump eval eval_ro evalsha evalsha_ro exists expire expireat expiretime fcall fcall_ro "
     "flushall flushdb function function|delete function|dump function|flush function|help function|kill "
-    "function|list function|load function|restore function|stats keys lastsave lcs migrate move object "
+    "function|list function|load function|restore function|stats keys lastsave lcs move object "
     "object|encoding object|freq object|help object|idletime object|refcount persist pexpire pexpireat "
     "pexpiretime psubscribe pttl publish pubsub pubsub|channels pubsub|help pubsub|numpat pubsub|numsub "
     "pubsub|shardchannels pubsub|shardnumsub punsubscribe randomkey rename renamenx restore save scan "
