@@ -27,18 +27,14 @@ const Config& AofWriter::config() const { return server_->config->current(); }
 // --- Other threads.
 
 void AofWriter::append(std::span<const std::string_view> parts, uint64_t end_offset) {
-  size_t bytes = 0;
-  {
-    LockGuard guard(mutex_);
-    if (queue_.empty() || queue_.back().task || queue_.back().bytes.size() >= kBatchBytes) queue_.emplace_back();
-    Item& item = queue_.back();
-    for (const std::string_view part : parts) {
-      item.bytes += part;
-      bytes += part.size();
-    }
-    item.end_offset = end_offset;
-  }
-  count_queued(static_cast<int64_t>(bytes));
+  int64_t bytes = 0;
+  for (const std::string_view part : parts) bytes += static_cast<int64_t>(part.size());
+  count_queued(bytes);  // before the writer can take them off again
+  LockGuard guard(mutex_);
+  if (queue_.empty() || queue_.back().task || queue_.back().bytes.size() >= kBatchBytes) queue_.emplace_back();
+  Item& item = queue_.back();
+  for (const std::string_view part : parts) item.bytes += part;
+  item.end_offset = end_offset;
 }
 
 void AofWriter::count_queued(int64_t change) {

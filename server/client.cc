@@ -11,6 +11,7 @@
 #include "server/client_eviction.h"
 #include "server/command/client_memory.h"
 #include "server/command/monitor.h"
+#include "server/command/tracking.h"
 #include "server/keyspace/waiters.h"
 
 namespace synap {
@@ -59,6 +60,8 @@ void Client::turn_away(std::string_view error) {
 }
 
 void Client::on_data(std::span<char> bytes) {
+  // What other reactors posted before somebody made the client send this comes first: messages, invalidations.
+  host_->reactor->run_posted();
   if (closing_ || session_.has(kSessionCloseAfterReply)) return;
   // libuv reads inside its poll, before the check phase: the loop may have slept since the last reading of the clock.
   host_->dispatcher->begin_turn();
@@ -88,6 +91,7 @@ void Client::run() {
     parser_.keep_tail();
     static_cast<void>(over_query_limit());
   }
+  host_->server->tracking_table->broadcast();
   flush();
   if (holds_much()) publish_sizes();
 }
@@ -131,15 +135,22 @@ Outcome Client::execute(const Args& args) {
   const Outcome outcome = host_->dispatcher->dispatch(*this, args);
   if (outcome == Outcome::kSuspended) return outcome;
   suspended_ = false;
-  finish_reply(reply_begin_);
+  finish_reply();
   return outcome;
 }
 
 // CLIENT REPLY OFF and SKIP drop what was replied; the version of the protocol may have changed.
-void Client::finish_reply(size_t begin) {
-  if (session_.has(kSessionReplyOff | kSessionReplySkip)) {
-    output_.truncate(begin);
+void Client::finish_reply() {
+  executing = false;
+  if (session_.has(kSessionReplyOff | kSessionReplySkip | kSessionTrackingCaching)) [[unlikely]] {
+    if (session_.has(kSessionReplyOff | kSessionReplySkip)) output_.truncate(reply_begin_);
     session_.clear(kSessionReplySkip);
+    const Command* command = session_.shared->last_command.load(std::memory_order_relaxed);
+    if (!session_.has(kSessionMulti) && !command->has(kKeepsCaching)) session_.clear(kSessionTrackingCaching);
+  }
+  if (held_pushes_ != nullptr) [[unlikely]] {
+    output_.append_all(std::move(*held_pushes_));
+    held_pushes_ = nullptr;
   }
   if (reply_.resp() != session_.resp) reply_.set_resp(session_.resp);
   dirty_output_ = true;
@@ -156,7 +167,7 @@ void Client::protocol_error() {
 void Client::resume() {
   host_->dispatcher->begin_turn();
   suspended_ = false;
-  finish_reply(reply_begin_);
+  finish_reply();
   if (closing_) return release_if_idle();
   suspended.command = nullptr;
   suspended.args = StoredArgs();
@@ -181,6 +192,7 @@ void Client::retry_postponed() {
 
 void Client::wait_blocked(std::shared_ptr<Waiter> waiter, const BlockRequest& request) {
   waiter_ = std::move(waiter);
+  executing = false;  // it begins anew when it is served
   null_array_on_timeout_ = request.null_array_on_timeout;
   timeout_reply_ = request.timeout_reply;
   session_.set(kSessionBlocked);
@@ -243,15 +255,26 @@ void Client::complete_blocked(OutputBuffer&& reply) {
 void Client::deliver(std::string_view encoded) {
   if (closing_) return;
   gate_on_everything();
-  output_.append(encoded);
-  dirty_output_ = true;
-  host_->flush_later(id());
+  push_target().append(encoded);
+  if (!executing) send_push();
 }
 
 void Client::deliver_shared(const SharedBytes& encoded) {
   if (closing_) return;
   gate_on_everything();
-  output_.append_shared(encoded.share());
+  push_target().append_shared(encoded.share());
+  if (!executing) send_push();
+}
+
+// Behind the reply of the command under way, as soon as that may have begun.
+OutputBuffer& Client::push_target() {
+  if (!executing) return output_;
+  if (held_pushes_ == nullptr) held_pushes_ = std::make_unique<OutputBuffer>();
+  return *held_pushes_;
+}
+
+void Client::send_push() {
+  reply_begin_ = output_.size();  // of the command that waits to begin, if any
   dirty_output_ = true;
   host_->flush_later(id());
 }

@@ -98,7 +98,9 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   void run();
   bool run_batch();
   Outcome execute(const Args& args);
-  void finish_reply(size_t begin);
+  void finish_reply();
+  OutputBuffer& push_target();
+  void send_push();
   void protocol_error();
   void check_output_limit(int64_t now_ms);
   bool must_wait_for_journal();
@@ -121,6 +123,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   size_t reply_begin_ = 0;    // in output_, of the reply of the command under way
   bool suspended_ = false;    // a command is under way elsewhere
   bool running_ = false;      // inside run()
+  std::unique_ptr<OutputBuffer> held_pushes_;  // what others sent while a command was executing: follows its reply
   bool dirty_output_ = false;
   bool gated_ = false;        // its output waits in ClientHost::gated
   bool closing_ = false;

@@ -18,6 +18,7 @@
 #include "server/command/latency_monitor.h"
 #include "server/command/monitor.h"
 #include "server/command/slowlog.h"
+#include "server/command/tracking.h"
 #include "server/keyspace/type_ops.h"
 #include "server/worker_pool.h"
 
@@ -89,7 +90,6 @@ void Dispatcher::begin_turn() {
   environment_.config = &config;
   environment_.now_us = wall_clock_us();
   environment_.now_ms = environment_.now_us / 1000;
-  environment_.tracking = server_.tracking.load(std::memory_order_relaxed);
   environment_.replica = server_.state->has(kStateReplica);
   memory_check_ = {};
   AccessClock& clock = environment_.access_clock;
@@ -350,6 +350,7 @@ Outcome Dispatcher::start(Caller& caller, const Command* command, const Args& ar
     }
   }
   note_call(caller.session(), command);
+  caller.executing = true;
   if (debugged && caller.session().has(kSessionDebugSync) && *workers_ != nullptr) {
     caller.lend_socket();
     move_to_slow_lane(caller, command, args, &guard, resumed);
@@ -427,6 +428,7 @@ Dispatcher::Acquired Dispatcher::acquire(Caller& caller, const Command* command,
 void Dispatcher::move_to_slow_lane(Caller& caller, const Command* command, const Args& args, ShardGuard* guard,
                                    bool resumed) {
   suspend(caller, command, args, resumed);
+  caller.executing = true;
   server_.guards->hand_over();
   if (guard->held()) guard->make_physical();
   caller.suspended.guard = std::move(*guard);
@@ -450,6 +452,7 @@ void Dispatcher::run_on_worker(Caller& caller) {
   ctx.guard_ = guard.held() ? &guard : nullptr;
   call(&ctx);
   finish(&ctx, &guard);
+  server_.tracking_table->broadcast();
   caller.reactor().post([&caller] {
     caller.dispatcher().server_.guards->take_back();
     caller.reply().buffer().append_all(std::move(caller.suspended.output));
@@ -505,6 +508,7 @@ void Dispatcher::call(Context* ctx) {
   ctx->command_->handler(*ctx);
   if (ctx->sliced_call_ != nullptr) run_to_end(ctx);
   count_call(ctx, clock_.nanoseconds(cycles_now() - begin));
+  note_reads(ctx);
   settle_effects(ctx);
 }
 
@@ -528,6 +532,19 @@ void Dispatcher::count_call(Context* ctx, uint64_t ns) {
   const int64_t latency_ms = environment_.config->latency_monitor_threshold;
   if (latency_ms > 0 && ns / 1000000 >= static_cast<uint64_t>(latency_ms)) [[unlikely]] {
     server_.latency->add(ctx->command_->has(kFast) ? "fast-command" : "command", static_cast<int64_t>(ns / 1000000));
+  }
+}
+
+// Under the command's guard: its client may cache the keys that it has read. Of a script, those its commands read.
+void Dispatcher::note_reads(Context* ctx) {
+  if (!server_.caches_exist()) [[likely]] return;
+  if (!ctx->command_->has(kReadonly) || ctx->command_->has(kPubsub) || ctx->sliced_call_ != nullptr) return;
+  if (ctx->block_request_.has_value() || !Tracking::remembers_reads_of(*ctx->session_)) return;
+  key_refs_.clear();
+  find_keys(*ctx->command_, ctx->args_.span(), &key_refs_);
+  const auto keys_max = static_cast<size_t>(server_.config->current().tracking_table_max_keys);
+  for (const KeyRef& key : key_refs_) {
+    server_.tracking_table->remember(*ctx->session_, ctx->args_[key.position], keys_max);
   }
 }
 

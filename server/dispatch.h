@@ -93,6 +93,9 @@ class Caller : public LockWaiter {
     std::unique_ptr<LongCall> long_call;
   };
   Suspended suspended;
+  // A command's handler has begun: what others send the client must wait until its reply is complete. Set by dispatch,
+  // cleared by the caller.
+  bool executing = false;
 
  protected:
   ~Caller() = default;
@@ -200,6 +203,7 @@ class Dispatcher final : public CommandRunner {
   void feed_monitor(Context* ctx);
   void count_call(Context* ctx, uint64_t ns);
   void settle_effects(Context* ctx);
+  void note_reads(Context* ctx);
   void finish(Context* ctx, ShardGuard* guard);
   bool block(Caller& caller, Context* ctx);
   void serve_ready(ShardGuard* guard);

@@ -7,6 +7,7 @@
 #include "protocol/errors.h"
 #include "server/base/clock.h"
 #include "server/command/acl.h"
+#include "server/command/tracking.h"
 #include "server/dispatch.h"
 
 namespace synap {
@@ -160,6 +161,7 @@ bool Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& 
     session.written_offset = std::max(session.written_offset, written);
     port.complete_blocked(std::move(*shared_output));
   });
+  if (server_.caches_exist()) server_.tracking_table->command_served(served.id());
   return true;
 }
 

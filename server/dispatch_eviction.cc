@@ -208,7 +208,7 @@ void Dispatcher::evict_entry(ShardGuard* guard, int db, Entry* entry) {
   }
   shard.watches.touch(db, key);
   if (!shard.waiters.empty()) shard.waiters.key_changed(db, key, true);
-  if (environment_.tracking) environment_.observer->key_changed(db, key, nullptr);
+  if (server_.caches_exist()) environment_.observer->key_changed(key, nullptr);
   dispose_entry(entry, lazy);
   serve_ready(guard);
 }

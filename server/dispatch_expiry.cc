@@ -95,7 +95,7 @@ void Dispatcher::expire_key(DbSlice& slice, int db, Entry* entry) {
   }
   shard.watches.touch_expired(db, key);
   if (!shard.waiters.empty()) shard.waiters.key_changed(db, key, true);
-  if (environment_.tracking) environment_.observer->key_changed(db, key, nullptr);
+  if (server_.caches_exist()) environment_.observer->key_changed(key, nullptr);
   dispose_entry(entry, environment_.config->lazyfree_lazy_expire);
 }
 
@@ -140,7 +140,7 @@ void Dispatcher::fields_expired(DbSlice& slice, int db, Entry* entry, std::span<
   Shard& shard = server_.keyspace->shard_of(hash);
   shard.watches.touch(db, key);
   if (!shard.waiters.empty()) shard.waiters.key_changed(db, key, emptied);
-  if (environment_.tracking) environment_.observer->key_changed(db, key, nullptr);
+  if (server_.caches_exist()) environment_.observer->key_changed(key, nullptr);
 }
 
 // What a read found past its expiry, after its guard was released: deleted if the shard is free now, else left to active

@@ -91,6 +91,7 @@ Outcome Dispatcher::continue_sliced(Caller& caller) {
 Outcome Dispatcher::finish_sliced(LongCall* call) {
   Context& ctx = call->ctx;
   count_call(&ctx, call->busy_ns);
+  note_reads(&ctx);
   settle_effects(&ctx);
   std::swap(effects_, call->effects);
   finish(&ctx, &call->guard);
@@ -143,6 +144,7 @@ class DispatchedInnerCall final : public InnerCall {
     busy_ns_ += dispatcher_->clock_.nanoseconds(cycles_now() - begin);
     if (step != SlicedCall::Step::kDone) return step;
     dispatcher_->count_call(&ctx_, busy_ns_);
+    dispatcher_->note_reads(&ctx_);
     dispatcher_->settle_effects(&ctx_);
     hand_results();
     return step;

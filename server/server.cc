@@ -36,6 +36,7 @@
 #include "server/command/server_api.h"
 #include "scripting/scripting.h"
 #include "server/command/slowlog.h"
+#include "server/command/tracking.h"
 #include "server/command/version.h"
 #include "server/command_list.h"
 #include "server/dispatch.h"
@@ -111,7 +112,8 @@ struct Synap::Impl final : KeyspaceObserver {
   void raise_descriptor_limit(int64_t maxclients) const;
 
   void keyspace_event(int db, uint32_t event_class, std::string_view event, std::string_view key) override;
-  void key_changed(int db, std::string_view key, const Session* by) override;
+  void key_changed(std::string_view key, const Session* by) override;
+  void all_keys_changed() override;
 
   void set_up_acl();
   Status load_users();
@@ -146,6 +148,7 @@ struct Synap::Impl final : KeyspaceObserver {
   std::unique_ptr<ClientDirectory> clients;
   std::unique_ptr<MonitorFeed> monitor;
   std::unique_ptr<PubSub> pubsub;
+  std::unique_ptr<Tracking> tracking;
   std::unique_ptr<WorkerPool> workers;
   WorkerPool* workers_pointer = nullptr;
   RateMeter commands_rate, input_rate, output_rate;  // reactor 0
@@ -186,6 +189,7 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable, FileSystem* file_
   clients = std::make_unique<ClientDirectory>(std::move(reactors));
   monitor = std::make_unique<MonitorFeed>(clients.get());
   pubsub = std::make_unique<PubSub>(clients.get());
+  tracking = std::make_unique<Tracking>(clients.get(), &server.tracking);
   server.config = &config;
   server.commands = &commands;
   server.keyspace = &keyspace;
@@ -202,6 +206,10 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable, FileSystem* file_
     client_eviction.check();
     return Status();
   });
+  config.on_change({"tracking-table-max-keys"}, [this](const Config&, const Config& after) {
+    tracking->keep_limit(static_cast<size_t>(after.tracking_table_max_keys));
+    return Status();
+  });
   config.on_change({"oom-score-adj", "oom-score-adj-values"}, [this](const Config&, const Config& after) {
     return oom_score.apply(after, oom_class_of(after));
   });
@@ -213,6 +221,7 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable, FileSystem* file_
   server.latency = &latency;
   server.monitor = monitor.get();
   server.pubsub = pubsub.get();
+  server.tracking_table = tracking.get();
   server.acl = &acl;
   server.journal = &journal;
   set_up_persistence();
@@ -295,6 +304,7 @@ void Synap::Impl::set_up_lane(Lane& lane) {
 
 // Before the loop polls again: what other clients' commands queued for ours leaves, closed clients are freed.
 void Synap::Impl::after_poll(Lane& lane) {
+  tracking->broadcast();
   std::vector<uint64_t> queue;
   queue.swap(lane.host->flush_queue);
   for (const uint64_t id : queue) {
@@ -309,11 +319,13 @@ void Synap::Impl::after_poll(Lane& lane) {
 void Synap::Impl::release_gated(Lane& lane) {
   auto& gated = lane.host->gated;
   std::vector<uint64_t> ids;
-  while (!gated.empty() && gated.begin()->first <= gate.released()) {
+  while (!gated.empty()) {
     const auto end = gated.upper_bound(gate.released());
     for (auto it = gated.begin(); it != end; ++it) ids.push_back(it->second);
     gated.erase(gated.begin(), end);
-    if (!gated.empty()) gate.wait(lane.reactor->index());  // then looks again: more may have been released meanwhile
+    gate.wait(lane.reactor->index());
+    // More may have been released before the gate knew that somebody waits.
+    if (gated.empty() || gated.begin()->first > gate.released()) break;
   }
   for (const uint64_t id : ids) {
     const auto it = lane.clients.find(id);
@@ -338,6 +350,7 @@ void Synap::Impl::cron(Lane& lane) {
   if (lane.reactor->index() != 0) return;
   sample_rates();
   server.pause.check(&state, clients.get(), now_ms);
+  if (server.caches_exist()) tracking->keep_limit(static_cast<size_t>(config.current().tracking_table_max_keys));
   save_if_due(lane, now_ms);
   rewrite_if_due(lane, now_ms);
   persistence->migrate_targets().close_idle(now_ms);
@@ -489,6 +502,7 @@ void Synap::Impl::init_session(Session& session) {
 void Synap::Impl::end_session(Session& session, Dispatcher& dispatcher, Reactor& reactor) {
   if (session.has(kSessionMonitor)) monitor->remove(session.id());
   pubsub->forget(session);
+  tracking->disable(session);
   dispatcher.forget_watched(session, reactor);
 }
 
@@ -502,7 +516,9 @@ void Synap::Impl::keyspace_event(int db, uint32_t, std::string_view event, std::
   if ((wanted & kEventKeyevent) != 0) pubsub->publish("__keyevent@" + db_text + "__:" + std::string(event), key);
 }
 
-void Synap::Impl::key_changed(int, std::string_view, const Session*) {}
+void Synap::Impl::key_changed(std::string_view key, const Session* by) { tracking->key_changed(key, by); }
+
+void Synap::Impl::all_keys_changed() { tracking->all_keys_changed(); }
 
 // --- Start and stop.
 

@@ -153,7 +153,7 @@ void flush(Context& ctx, int first_db, int last_db) {
       removed += flush_slice(ctx.keyspace().shard(i), db, ctx.now_ms());
     }
   }
-  if (ctx.environment().tracking) ctx.environment().observer->key_changed(-1, {}, nullptr);
+  if (ctx.server().caches_exist()) ctx.environment().observer->all_keys_changed();
   ctx.changed({}, removed, 0, {});
   ctx.force_effect();
   ctx.reply().ok();
@@ -187,7 +187,7 @@ void cmd_swapdb(Context& ctx) {
     wake_waiters(shard, a, false);
     wake_waiters(shard, b, false);
   }
-  if (ctx.environment().tracking) ctx.environment().observer->key_changed(-1, {}, nullptr);
+  if (ctx.server().caches_exist()) ctx.environment().observer->all_keys_changed();
   ctx.changed({}, 1, 0, {});
   ctx.reply().ok();
 }

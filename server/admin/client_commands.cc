@@ -9,6 +9,7 @@
 #include "server/admin/authentication.h"
 #include "server/admin/client_info.h"
 #include "server/admin/connection_commands.h"
+#include "server/admin/tracking_commands.h"
 #include "server/base/number.h"
 #include "server/base/text.h"
 #include "server/command/context.h"
@@ -225,39 +226,6 @@ void cmd_client_reply(Context& ctx) {
   }
 }
 
-// --- Client-side caching, as this connection has it.
-
-int64_t redirection(const Session& session) {
-  if (!session.has(kSessionTracking)) return -1;
-  return static_cast<int64_t>(session.shared->tracking_redirect.load(std::memory_order_relaxed));
-}
-
-void cmd_client_getredir(Context& ctx) {
-  ctx.reply().integer(redirection(ctx.session()));
-}
-
-void cmd_client_trackinginfo(Context& ctx) {
-  const Session& session = ctx.session();
-  Reply& reply = ctx.reply();
-  reply.map(3);
-  reply.bulk("flags");
-  const size_t mark = reply.deferred_begin();
-  size_t count = 1;
-  reply.bulk(session.has(kSessionTracking) ? "on" : "off");
-  const auto add = [&](uint64_t flag, std::string_view name) {
-    if (!session.has(flag)) return;
-    reply.bulk(name);
-    ++count;
-  };
-  add(kSessionTrackingBcast, "bcast");
-  add(kSessionTrackingBroken, "broken_redirect");
-  reply.deferred_end_set(mark, count);
-  reply.bulk("redirect");
-  reply.integer(redirection(session));
-  reply.bulk("prefixes");
-  reply.empty_array();
-}
-
 // --- Other clients' waiting.
 
 void cmd_client_unblock(Context& ctx) {
@@ -363,7 +331,7 @@ void cmd_client_help(Context& ctx) {
   reply_help(ctx, kHelp);
 }
 
-constexpr uint64_t kOwn = kNoScript | kLoading | kStale;
+constexpr uint64_t kOwn = kNoScript | kLoading | kStale | kKeepsCaching;
 constexpr uint64_t kOthers = kAdmin | kOwn;
 constexpr std::array<std::string_view, 3> kEverywhere = {"request_policy:all_nodes", "response_policy:all_succeeded"};
 constexpr std::array<std::string_view, 3> kVaries = {"nondeterministic_output"};
@@ -374,9 +342,10 @@ constexpr Command subcommand(std::string_view name, Handler handler, int arity, 
 }
 
 constexpr Command kSubcommands[] = {
+    subcommand("caching", cmd_client_caching, 3, kOwn),
     subcommand("getname", cmd_client_getname, 2, kOwn),
     subcommand("getredir", cmd_client_getredir, 2, kOwn),
-    subcommand("help", cmd_client_help, 2, kLoading | kStale),
+    subcommand("help", cmd_client_help, 2, kLoading | kStale | kKeepsCaching),
     subcommand("id", cmd_client_id, 2, kOwn),
     subcommand("info", cmd_client_info, 2, kOwn, kVaries),
     subcommand("kill", cmd_client_kill, -3, kOthers),
@@ -387,6 +356,7 @@ constexpr Command kSubcommands[] = {
     subcommand("reply", cmd_client_reply, 3, kOwn),
     subcommand("setinfo", cmd_client_setinfo, 4, kOwn, kEverywhere),
     subcommand("setname", cmd_client_setname, 3, kOwn, kEverywhere),
+    subcommand("tracking", cmd_client_tracking, -3, kOwn),
     subcommand("trackinginfo", cmd_client_trackinginfo, 2, kOwn),
     subcommand("unblock", cmd_client_unblock, -3, kOthers),
     subcommand("unpause", cmd_client_unpause, 2, kOthers),

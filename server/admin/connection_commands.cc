@@ -13,6 +13,7 @@
 #include "server/command/context.h"
 #include "server/command/monitor.h"
 #include "server/command/server_api.h"
+#include "server/command/tracking.h"
 #include "server/command/version.h"
 
 namespace synap {
@@ -148,6 +149,7 @@ void cmd_reset(Context& ctx) {
   }
   if (monitors) ctx.server().monitor->remove(session.id());
   ctx.server().pubsub->forget(session);
+  ctx.server().tracking_table->disable(session);
   discard_transaction(ctx);  // the row's kUsesWatched has locked the shards of the watched keys
   session.clear(kSessionMonitor | kSessionReplica | kSessionMulti | kSessionDirtyCas | kSessionDirtyExec |
                 kSessionReadonly | kSessionReplyOff | kSessionReplySkipNext | kSessionNoEvict | kSessionNoTouch);

@@ -13,6 +13,7 @@
 #include "server/base/clock.h"
 #include "server/command/acl_store.h"
 #include "server/command/memory_usage.h"
+#include "server/command/tracking.h"
 #include "server/command/version.h"
 #include "server/keyspace/background.h"
 
@@ -223,9 +224,10 @@ void info_stats(Server& server, InfoWriter& info) {
   const int64_t defrag_now_us = defrag_since_us == 0 ? 0 : monotonic_us() - defrag_since_us;
   info.number("total_active_defrag_time", (defrag.total_us.load(std::memory_order_relaxed) + defrag_now_us) / 1000);
   info.number("current_active_defrag_time", defrag_now_us / 1000);
-  info.number("tracking_total_keys", 0);
-  info.number("tracking_total_items", 0);
-  info.number("tracking_total_prefixes", 0);
+  const Tracking::Figures caches = server.tracking_table->figures();
+  info.number("tracking_total_keys", caches.keys);
+  info.number("tracking_total_items", caches.items);
+  info.number("tracking_total_prefixes", caches.prefixes);
   info.number("unexpected_error_replies", 0);
   info.number("total_error_replies", statistics.sum(&ThreadStatistics::errors));
   info.number("dump_payload_sanitizations", 0);

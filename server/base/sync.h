@@ -38,7 +38,8 @@ enum class LockRank : uint8_t {
   kReplication,  // state of the replication links
   kClients,      // registry of clients by id
   kPubsub,       // channels and patterns
-  kTracking,     // keys that clients remember
+  kTracking,     // clients that cache keys
+  kTrackedKeys,  // which keys these are
   kBlocking,     // waiters
   kMonitor,      // MONITOR's listeners and the slow log
   kJournal,      // the journal's append position

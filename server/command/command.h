@@ -74,6 +74,7 @@ enum CommandFlag : uint64_t {
   kPatternsSubscribed = 1ULL << 43,  // arguments 1 and on are patterns: PSUBSCRIBE
 
   kTalksToOthers = 1ULL << 44,  // waits for another server, on a worker that is there for it: MIGRATE
+  kKeepsCaching = 1ULL << 45,   // what CLIENT CACHING said still holds for the command that follows
 };
 
 // ACL categories, in the order Redis numbers them. Several follow from flags (see implied_categories in command_table).

@@ -6,6 +6,7 @@
 
 #include "server/base/number.h"
 #include "server/command/command_table.h"
+#include "server/command/server_api.h"
 #include "server/keyspace/background.h"
 #include "server/keyspace/hot_values.h"
 #include "server/keyspace/shard_guard.h"
@@ -457,7 +458,7 @@ void Context::announce(std::string_view key, uint64_t hash, bool deleted, bool e
   Shard& shard = environment_->keyspace->shard_of(hash);
   expired ? shard.watches.touch_expired(db(), key) : shard.watches.touch(db(), key);
   if (!shard.waiters.empty()) shard.waiters.key_changed(db(), key, deleted);
-  if (environment_->tracking) environment_->observer->key_changed(db(), key, session_);
+  if (environment_->server->caches_exist()) environment_->observer->key_changed(key, expired ? nullptr : session_);
 }
 
 ValuePacking value_packing(const Config& config) {
@@ -594,7 +595,7 @@ void Context::put_entry(int target_db, Entry* entry) {
   }
   shard.watches.touch(target_db, entry->key());
   if (can_wake_waiters(entry->type())) shard.waiters.key_changed(target_db, entry->key(), false);
-  if (environment_->tracking) environment_->observer->key_changed(target_db, entry->key(), session_);
+  if (environment_->server->caches_exist()) environment_->observer->key_changed(entry->key(), session_);
 }
 
 void Context::set_expiry(std::string_view key, int64_t expiry_ms) {

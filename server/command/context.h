@@ -89,9 +89,10 @@ class KeyspaceObserver {
  public:
   virtual void keyspace_event(int db, uint32_t event_class, std::string_view event, std::string_view key) = 0;
   // `by`: the session that changed it, or null (expiry, eviction).
-  virtual void key_changed(int db, std::string_view key, const Session* by) = 0;
-  // All keys of a database went at once: FLUSHDB, FLUSHALL. Under all shards' locks.
-  virtual void database_flushed(int /*db*/, const Session* /*by*/) {}
+  // Called only while some client caches keys (Server::tracking); caches do not tell databases apart.
+  virtual void key_changed(std::string_view key, const Session* by) = 0;
+  // All keys of a database may have changed at once: FLUSHDB, FLUSHALL, SWAPDB. Under all shards' locks.
+  virtual void all_keys_changed() = 0;
 
  protected:
   ~KeyspaceObserver() = default;
@@ -118,7 +119,6 @@ struct Environment {
   HotValues* hot_values = nullptr;
   AccessClock access_clock;
   bool journaling = false;  // an AOF or replicas want effects
-  bool tracking = false;    // some client caches keys
   bool replica = false;     // keys past their expiry are hidden, not deleted
   bool replaying = false;   // the AOF is loaded: no key expires, its deletion follows
 };

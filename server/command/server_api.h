@@ -125,8 +125,11 @@ struct Server {
 
   // A new client's user, and the protected-mode and ACL defaults.
   std::function<void(Session&)> init_session;
-  // A client left: watches, subscriptions, monitor, tracking.
+  // A client left: watches, subscriptions, monitor, client-side caching.
   std::function<void(Session&, Dispatcher&, Reactor&)> end_session;
+
+  // Whether changes of keys must be told to `tracking_table`.
+  bool caches_exist() const { return tracking.load(std::memory_order_relaxed); }
 
   // Keyspace counters of all threads.
   void add_keyspace_stats(KeyspaceStats* stats);

@@ -107,8 +107,9 @@ struct Session {
   uint64_t id() const { return shared->id; }
   uint64_t flags() const { return shared->flags.load(std::memory_order_relaxed); }
   bool has(uint64_t flag) const { return (flags() & flag) != 0; }
-  void set(uint64_t flag) { shared->flags.store(flags() | flag, std::memory_order_relaxed); }
-  void clear(uint64_t flag) { shared->flags.store(flags() & ~flag, std::memory_order_relaxed); }
+  // Its reactor may tell it something while a worker runs its command.
+  void set(uint64_t flag) { shared->flags.fetch_or(flag, std::memory_order_relaxed); }
+  void clear(uint64_t flag) { shared->flags.fetch_and(~flag, std::memory_order_relaxed); }
 
   int db = 0;
   int resp = 2;

@@ -31,6 +31,10 @@ class Reactor {
 
   // Any thread. Runs the task on this reactor's thread, in the order of the posts of each thread.
   void post(Task task);
+  // On the thread, not inside a task: runs what was posted until now.
+  void run_posted() {
+    if (!mailbox_.empty()) drain_mailbox();
+  }
 
   // Before run(), or on the thread. Called every interval until the reactor ends.
   void every(int64_t interval_ms, Task task);

@@ -78,7 +78,7 @@ TEST_CASE("rows are found by name") {
 // Delete the names of a family when it has come.
 constexpr std::string_view kAhead =
     " "
-    "bgrewriteaof bgsave client|caching client|tracking copy "
+    "bgrewriteaof bgsave copy "
     "dbsize del dump eval eval_ro evalsha evalsha_ro exists expire expireat expiretime fcall fcall_ro "
     "flushall flushdb function function|delete function|dump function|flush function|help function|kill "
     "function|list function|load function|restore function|stats keys lastsave lcs move object "
