@@ -160,6 +160,11 @@ void Aof::switch_off() {
   });
 }
 
+void Aof::collect_history() {
+  writer_.in_order([this] { remove_history(); });
+  static_cast<void>(writer_.drain(false));
+}
+
 void Aof::policy_changed() {
   if (is_on()) writer_.in_order([this] { writer_.refresh_gate(); });
 }
@@ -318,11 +323,12 @@ void Aof::rewrite_ended(const ForkedChild::Outcome& outcome, const Rewrite& rewr
 // On the writer's thread: the base that the child wrote takes the place of all files before its increment.
 bool Aof::install(const std::string& temporary_base, const Rewrite& rewrite) {
   AofManifest next = manifest();
-  if (next.base) next.history.push_back(*next.base);
+  const auto retire = [&](const AofFile& file) { next.history.insert(next.history.begin(), file); };  // latest first, as Redis
+  if (next.base) retire(*next.base);
   next.base = next.next_base(prefix(), rewrite.rdb);
   const size_t kept = rewrite.has_increment ? 1 : 0;
   while (next.increments.size() > kept) {
-    next.history.push_back(next.increments.front());
+    retire(next.increments.front());
     next.increments.erase(next.increments.begin());
   }
   Status status = files_->rename(temporary_base, path(next.base->name));
@@ -392,10 +398,10 @@ void Aof::rewrite_finished(bool ok, const ForkedChild::Outcome& outcome) {
 
 Aof::Figures Aof::figures(int64_t now_ms) const {
   const bool child = child_->running_for(ForkedChild::Purpose::kRewrite);
-  const bool starting = waits_for_base() && failures_.load() < kFailuresBeforeLimit && !child_->running();
+  const bool starting = waits_for_base() && !subscribed_.load() && !child_->running();  // as good as forked
   return {.enabled = is_on(),
           .rewrite_running = child || installing_.load() || starting,
-          .rewrite_scheduled = scheduled_.load(),
+          .rewrite_scheduled = scheduled_.load() || (waits_for_base() && child_->running_for(ForkedChild::Purpose::kSnapshot)),
           .last_rewrite_ok = last_ok_.load(),
           .write_ok = healthy(),
           .last_rewrite_s = last_rewrite_s_.load(),

@@ -48,6 +48,8 @@ class Aof {
   void switch_on();
   void switch_off();
   void policy_changed();
+  // CONFIG SET aof-disable-auto-gc no: removes what was kept. Returns when the manifest says so.
+  void collect_history();
   // Whether start_rewrite() should be called now, under all shards; on reactor 0.
   bool wants_rewrite(int64_t now_ms);
   enum class Started : uint8_t { kStarted, kScheduled, kBusy, kFailed };

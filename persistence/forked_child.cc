@@ -141,8 +141,8 @@ void ForkedChild::reap(int pid) {
                         .cow_bytes = page_->cow_peak.load(std::memory_order_relaxed),
                         .pid = pid};
   const auto ended = std::exchange(ended_, nullptr);
+  ended(outcome);  // first, so that what follows the child is under way before the child is gone
   pid_.store(-1, std::memory_order_release);
-  ended(outcome);
 }
 
 bool ForkedChild::kill(Purpose purpose) {

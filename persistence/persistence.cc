@@ -318,8 +318,12 @@ Status Persistence::load_now(bool keep_keys, bool replace, const LoadLibraries& 
 
 Status Persistence::load_aof_now(CommandRunner* runner, const LoadLibraries& load_libraries) {
   if (!server_->aof->drain(false)) return Status(StatusCode::kIoError, server_->aof->last_error());
+  const Status manifest = server_->aof->load_manifest();
+  if (!manifest.ok()) return manifest;
+  server_->state->set(kStateLoading);
   free_all_keys();
   const Status status = load_aof_files(runner, load_libraries);
+  server_->state->clear(kStateLoading);
   if (status.ok()) server_->dirty.store(0, std::memory_order_relaxed);
   return status;
 }

@@ -315,6 +315,7 @@ void Dispatcher::suspend(Caller& caller, const Command* command, const Args& arg
   caller.suspended.command = command;
   caller.suspended.args = StoredArgs(args);
   caller.suspended.attempts = 0;
+  caller.suspended.writes_alone = false;
 }
 
 // --- The guard.
@@ -430,6 +431,8 @@ void Dispatcher::move_to_slow_lane(Caller& caller, const Command* command, const
   suspend(caller, command, args, resumed);
   caller.executing = true;
   server_.guards->hand_over();
+  const bool others_may_read = command->has(kWritesLast) && !guard->growing() && !caller.suspended.writes_alone;
+  if (others_may_read && guard->mode() == LockMode::kExclusive) guard->downgrade();
   if (guard->held()) guard->make_physical();
   caller.suspended.guard = std::move(*guard);
   statistics_->slow_lane_commands.add();
@@ -450,13 +453,27 @@ void Dispatcher::run_on_worker(Caller& caller) {
   fill(&ctx, suspended.command, args, &caller.session(), &reply);
   ctx.key_hashes_ = keys.span();
   ctx.guard_ = guard.held() ? &guard : nullptr;
-  call(&ctx);
+  call(&ctx, suspended.writes_alone);
+  if (ctx.must_restart_) {
+    guard.release();
+    return restart(caller);
+  }
   finish(&ctx, &guard);
   server_.tracking_table->broadcast();
   caller.reactor().post([&caller] {
     caller.dispatcher().server_.guards->take_back();
     caller.reply().buffer().append_all(std::move(caller.suspended.output));
     caller.resume();
+  });
+}
+
+// On a worker: somebody read the command's keys for too long when it wanted to write them. Nothing has happened yet.
+void Dispatcher::restart(Caller& caller) {
+  caller.reactor().post([&caller] {
+    caller.dispatcher().server_.guards->take_back();
+    caller.suspended.output = OutputBuffer();
+    caller.suspended.writes_alone = true;
+    caller.wake();
   });
 }
 
@@ -502,11 +519,12 @@ void Dispatcher::feed_monitor(Context* ctx) {
   if (server_.monitor->active() && !ctx->command_->has(kSkipMonitor)) server_.monitor->feed(*ctx);
 }
 
-void Dispatcher::call(Context* ctx) {
-  feed_monitor(ctx);
+void Dispatcher::call(Context* ctx, bool again) {
+  if (!again) feed_monitor(ctx);
   const uint64_t begin = cycles_now();
   ctx->command_->handler(*ctx);
   if (ctx->sliced_call_ != nullptr) run_to_end(ctx);
+  if (ctx->must_restart_) [[unlikely]] return;
   count_call(ctx, clock_.nanoseconds(cycles_now() - begin));
   note_reads(ctx);
   settle_effects(ctx);

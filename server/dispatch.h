@@ -90,6 +90,7 @@ class Caller : public LockWaiter {
     int attempts = 0;
     bool wants_growing = false;
     bool counted_hand_over = false;
+    bool writes_alone = false;  // of kWritesLast: on a worker it keeps its keys for itself from the start
     std::unique_ptr<LongCall> long_call;
   };
   Suspended suspended;
@@ -194,11 +195,12 @@ class Dispatcher final : public CommandRunner {
   void run_to_end(Context* ctx);
   void move_to_slow_lane(Caller& caller, const Command* command, const Args& args, ShardGuard* guard, bool resumed);
   void run_on_worker(Caller& caller);
+  static void restart(Caller& caller);
   void postpone(Caller& caller, uint32_t states);
   void suspend(Caller& caller, const Command* command, const Args& args, bool resumed);
 
   void fill(Context* ctx, const Command* command, const Args& args, Session* session, Reply* reply);
-  void call(Context* ctx);
+  void call(Context* ctx, bool again = false);
   static void note_call(const Session& session, const Command* command);
   void feed_monitor(Context* ctx);
   void count_call(Context* ctx, uint64_t ns);

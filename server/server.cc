@@ -278,6 +278,10 @@ void Synap::Impl::set_up_persistence() {
     }
     return Status();
   });
+  config.on_change({"aof-disable-auto-gc"}, [this](const Config&, const Config& after) {
+    if (!after.aof_disable_auto_gc) aof->collect_history();
+    return Status();
+  });
   config.on_change({"appendfsync"}, [this](const Config&, const Config&) {
     aof->policy_changed();
     return Status();

@@ -166,12 +166,14 @@ void cmd_bitop(Context& ctx) {
   }
   const std::string_view target = ctx.arg(2);
   if (size == 0) {
+    if (!ctx.begin_write()) return;
     if (ctx.remove(target)) ctx.changed(target, 1, kEventGeneric, "del");
     return ctx.reply().zero();
   }
   SharedBytes result = SharedBytes::allocate(size);
   result.resize(size);
   bit_combine(operation, sources, result.data(), size);
+  if (!ctx.begin_write()) return;
   ctx.set_string(target, result.view(), kNoExpiry, &result);
   ctx.edit_string(target).resize(size);  // a bitmap is never an integer or embstr
   ctx.changed(target, 1, kEventString, "set");
@@ -222,7 +224,7 @@ constexpr Command bitfield_row() {
 
 constexpr Command bitop_row() {
   Command row =
-      bitmap_row("bitop", cmd_bitop, -4, kWrite | kDenyOom, key_range(2, 2, 1, kKeyOW | kKeyUpdate), cost_of_bitop);
+      bitmap_row("bitop", cmd_bitop, -4, kWrite | kDenyOom | kWritesLast, key_range(2, 2, 1, kKeyOW | kKeyUpdate), cost_of_bitop);
   row.key_specs[1] = key_range(3, -1, 1, kReads);
   return row;
 }

@@ -211,12 +211,13 @@ constexpr Command storing(Command row, int options_at) {
   row.key_specs[1] = keyword_keys("STORE", options_at, kKeyOW | kKeyUpdate, 0, 0);
   row.key_specs[2] = keyword_keys("STOREDIST", options_at, kKeyOW | kKeyUpdate, 0, 0);
   row.keys = georadius_keys;
+  row.flags |= kWritesLast;
   return row;
 }
 
 constexpr Command geosearchstore_row() {
-  Command row = geo_row("geosearchstore", cmd_search<kSearchStore>, -8, kWrite | kDenyOom, one_key(kKeyOW | kKeyUpdate),
-                        cost_of_search<kSearchStore>);
+  Command row = geo_row("geosearchstore", cmd_search<kSearchStore>, -8, kWrite | kDenyOom | kWritesLast,
+                        one_key(kKeyOW | kKeyUpdate), cost_of_search<kSearchStore>);
   row.key_specs[1] = key_range(2, 2, 1, kKeyRO | kKeyAccess);
   return row;
 }

@@ -129,14 +129,16 @@ void cmd_copy(Context& ctx) {
   const Entry* source = ctx.lookup(from);
   if (source == nullptr) return ctx.reply().zero();
   const uint64_t hash = ctx.hash_of(to);
-  if (find_in(ctx, db, to) != nullptr) {
-    if (!replace) return ctx.reply().zero();
-    dispose_entry(ctx.keyspace().slice(db, hash).take(hash, to));
-  }
+  DbSlice& target = ctx.keyspace().slice(db, hash);
+  const Entry* old = target.find(hash, to);
+  if (old != nullptr && !replace && !ctx.is_expired(*old)) return ctx.reply().zero();
   Entry::Parts parts = source->parts();
   parts.key = to;
   if (!source->is_inline()) parts.word = type_ops(source).copy(source);
-  ctx.put_entry(db, Entry::make(parts));
+  Entry* copy = Entry::make(parts);
+  if (!ctx.begin_write()) return free_entry(copy);
+  if (find_in(ctx, db, to) != nullptr) dispose_entry(target.take(hash, to));
+  ctx.put_entry(db, copy);
   ctx.changed(to, 1, 0, {});
   notify_in(ctx, db, "copy_to", to);
   ctx.reply().one();
@@ -184,7 +186,8 @@ constexpr Command kRows[] = {
      .key_specs = {one_key(kKeyRW | kKeyAccess | kKeyDelete), key_range(2, 2, 1, kKeyOW | kKeyUpdate)}},
     {.name = "renamenx", .handler = cmd_renamenx, .arity = 3, .flags = kWrite | kFast, .categories = kCatKeyspace,
      .key_specs = {one_key(kKeyRW | kKeyAccess | kKeyDelete), key_range(2, 2, 1, kKeyOW | kKeyInsert)}},
-    {.name = "copy", .handler = cmd_copy, .arity = -3, .flags = kWrite | kDenyOom, .categories = kCatKeyspace,
+    {.name = "copy", .handler = cmd_copy, .arity = -3, .flags = kWrite | kDenyOom | kWritesLast,
+     .categories = kCatKeyspace,
      .key_specs = {one_key(kKeyRO | kKeyAccess), key_range(2, 2, 1, kKeyOW | kKeyUpdate)}, .cost = copy_cost},
     {.name = "move", .handler = cmd_move, .arity = 3, .flags = kWrite | kFast, .categories = kCatKeyspace,
      .key_specs = {one_key(kKeyRW | kKeyAccess | kKeyUpdate)}},

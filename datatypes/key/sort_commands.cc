@@ -290,7 +290,8 @@ uint64_t sort_cost(Context& ctx) {
 constexpr uint64_t kSortCategories = kCatSet | kCatSortedSet | kCatList | kCatDangerous;
 
 constexpr Command kRows[] = {
-    {.name = "sort", .handler = cmd_sort, .arity = -2, .flags = kWrite | kDenyOom | kMovableKeys,
+    {.name = "sort", .handler = cmd_sort, .arity = -2,
+     .flags = kWrite | kDenyOom | kMovableKeys | kWritesLast,
      .categories = kSortCategories,
      .key_specs = {one_key(kKeyRO | kKeyAccess), unknown_keys(kKeyRO | kKeyAccess), unknown_keys(kKeyOW | kKeyUpdate)},
      .cost = sort_cost, .keys = sort_keys, .guard = sort_guard},

@@ -141,7 +141,7 @@ constexpr KeySpec kAllKeys = key_range(1, -1, 1, kKeyRO | kKeyAccess);
 constexpr KeySpec kTarget = one_key(kKeyOW | kKeyUpdate);
 constexpr KeySpec kSources = key_range(2, -1, 1, kKeyRO | kKeyAccess);
 constexpr KeySpec kCounted = counted_keys(1, kKeyRO | kKeyAccess);
-constexpr uint64_t kStore = kWrite | kDenyOom;
+constexpr uint64_t kStore = kWrite | kDenyOom | kWritesLast;
 constexpr std::string_view kAnyOrder = "nondeterministic_output_order";
 
 constexpr Command kRows[] = {

@@ -299,7 +299,7 @@ constexpr Command zset_row(std::string_view name, Handler handler, int arity, ui
 }
 
 constexpr Command store_row(std::string_view name, Handler handler, int arity, KeySpec sources, CostFunction cost) {
-  Command row = zset_row(name, handler, arity, kWrite | kDenyOom, one_key(kOverwrites), cost);
+  Command row = zset_row(name, handler, arity, kWrite | kDenyOom | kWritesLast, one_key(kOverwrites), cost);
   row.key_specs[1] = sources;
   return row;
 }

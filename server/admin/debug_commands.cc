@@ -211,7 +211,8 @@ void debug_populate(Context& ctx) {
   ctx.reply().ok();
 }
 
-uint64_t populate_cost(Context& ctx) {
+uint64_t debug_cost(Context& ctx) {
+  if (equals_ignore_case(ctx.arg(1), "loadaof") || equals_ignore_case(ctx.arg(1), "reload")) return UINT64_MAX;
   int64_t count = 0;
   const bool populates = equals_ignore_case(ctx.arg(1), "populate") && ctx.argc() > 2 && parse_int64(ctx.arg(2), &count);
   const bool sleeps = equals_ignore_case(ctx.arg(1), "sleep");
@@ -386,7 +387,7 @@ void cmd_debug(Context& ctx) {
 
 constexpr Command kRows[] = {
     {.name = "debug", .handler = cmd_debug, .arity = -2, .flags = kAdmin | kNoScript | kLoading | kStale | kProtected | kAllShards,
-     .cost = populate_cost},
+     .cost = debug_cost},
 };
 
 }  // namespace

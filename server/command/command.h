@@ -75,6 +75,8 @@ enum CommandFlag : uint64_t {
 
   kTalksToOthers = 1ULL << 44,  // waits for another server, on a worker that is there for it: MIGRATE
   kKeepsCaching = 1ULL << 45,   // what CLIENT CACHING said still holds for the command that follows
+  kWritesLast = 1ULL << 46,     // reads and computes, and only then Context::begin_write(): on a worker others may read its
+                                // keys until then
 };
 
 // ACL categories, in the order Redis numbers them. Several follow from flags (see implied_categories in command_table).

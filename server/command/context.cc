@@ -343,6 +343,11 @@ bool Context::extend_guard(ShardMask mask) {
   return false;
 }
 
+bool Context::begin_write() {
+  must_restart_ = !guard_->try_upgrade();
+  return !must_restart_;
+}
+
 void Context::for_each_shard(const std::function<void(Shard&)>& visit) {
   Keyspace& all = keyspace();
   const bool covered = guard_ != nullptr && guard_->covers(kAllShardsMask, false);
@@ -548,9 +553,10 @@ bool Context::store_word(std::string_view key, ValueType type, uint64_t word, ui
                               .key = key,
                               .word = word,
                               .access_clock = environment_->access_clock.fresh()});
-  if (type_ops(type).empty(fresh)) {
+  const bool may_write = begin_write();
+  if (!may_write || type_ops(type).empty(fresh)) {
     free_entry(fresh);
-    if (!remove(key)) return false;
+    if (!may_write || !remove(key)) return false;
     changed(key, 1, kEventGeneric, "del");
     return true;
   }

@@ -444,6 +444,10 @@ class Context {
   // Replaces one of the command's own arguments for the calls to come (XREAD's "$" becomes the id of now).
   void pin_argument(size_t index, std::string value);
 
+  // Of a row with kWritesLast, before its first write (store() does it): from now on nobody else sees its keys. False: the
+  // keys could not be had for writing; the command does nothing more, whatever it replies is dropped, and it is run again.
+  bool begin_write();
+
   // --- For the few that see more than their keys.
   // visit(Shard&) for every shard: under this command's guard if it covers them all, else one at a time, each locked for
   // reading while it is visited (KEYS and the like on a worker thread; see kSelfGuarded).
@@ -504,6 +508,7 @@ class Context {
   bool may_block_ = false;
   bool inner_ = false;  // inside EXEC or a script
   bool guard_is_fixed_ = false;
+  bool must_restart_ = false;  // begin_write() failed
   std::optional<BlockRequest> block_request_;
   std::vector<std::pair<size_t, std::string>> pinned_arguments_;
   std::unique_ptr<SlicedCall> sliced_call_;

@@ -1,6 +1,15 @@
 #include "server/keyspace/shard_guard.h"
 
+#include <thread>
+
 namespace synap {
+
+namespace {
+
+constexpr int kUpgradeRounds = 4000;
+constexpr int kRoundsBetweenYields = 100;
+
+}  // namespace
 
 bool GuardRegistry::try_take_growing(LockWaiter* waiter) {
   LockGuard guard(mutex_);
@@ -108,6 +117,35 @@ void ShardGuard::promote_to_growing() {
   const bool taken = registry_->try_take_growing(nullptr);
   SYNAP_ASSERT(taken);  // it was alone
   growing_ = true;
+}
+
+void ShardGuard::downgrade() {
+  SYNAP_ASSERT(!growing_ && mode_ == LockMode::kExclusive);
+  mode_ = LockMode::kShared;
+  for (ShardMask rest = physical_ ? mask_ : 0; rest != 0; rest &= rest - 1) {
+    keyspace_->shard(static_cast<size_t>(std::countr_zero(rest))).lock.downgrade();
+  }
+}
+
+bool ShardGuard::try_upgrade() {
+  if (mode_ == LockMode::kExclusive) return true;
+  int rounds = kUpgradeRounds;
+  for (ShardMask rest = physical_ ? mask_ : 0; rest != 0; rest &= rest - 1) {
+    ShardLock& lock = keyspace_->shard(static_cast<size_t>(std::countr_zero(rest))).lock;
+    while (!lock.try_upgrade()) {
+      if (--rounds > 0) {
+        __builtin_ia32_pause();
+        if (rounds % kRoundsBetweenYields == 0) std::this_thread::yield();
+        continue;
+      }
+      for (ShardMask upgraded = mask_ & ~rest; upgraded != 0; upgraded &= upgraded - 1) {
+        keyspace_->shard(static_cast<size_t>(std::countr_zero(upgraded))).lock.downgrade();
+      }
+      return false;
+    }
+  }
+  mode_ = LockMode::kExclusive;
+  return true;
 }
 
 void ShardGuard::make_physical() {

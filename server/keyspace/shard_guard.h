@@ -88,6 +88,11 @@ class ShardGuard {
   // or growing already.
   void promote_to_growing();
 
+  // A fixed guard for writing lets others read until try_upgrade(), which waits some hundred microseconds at most for
+  // readers to leave; false: it is as before, for reading.
+  void downgrade();
+  bool try_upgrade();
+
   // Makes a guard that was only a mask a real one, before it leaves the reactor.
   void make_physical();
 

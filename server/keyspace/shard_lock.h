@@ -31,6 +31,21 @@ class ShardLock {
   // release that leaves the lock free, and must try again. A claimant does not wait for its own claim.
   bool wait(LockWaiter* waiter, LockMode mode, bool claimant);
 
+  // Its only reader becomes its writer. False: there are other readers.
+  bool try_upgrade() {
+    uint32_t word = word_.load(std::memory_order_relaxed);
+    while ((word & kReaders) == 1) {
+      const uint32_t upgraded = (word - 1) | kWriter;
+      if (word_.compare_exchange_weak(word, upgraded, std::memory_order_acquire, std::memory_order_relaxed)) return true;
+    }
+    return false;
+  }
+  // Its writer becomes one of its readers.
+  void downgrade() {
+    const uint32_t before = word_.fetch_sub(kWriter - 1, std::memory_order_release);
+    if ((before & kWaiting) != 0) wake_waiters();
+  }
+
   // The growing guard's claim: while it is set nobody else may enter, so the holders drain and the claimant gets in.
   void claim() { word_.fetch_or(kClaimed, std::memory_order_relaxed); }
   // The claimant gives up; whoever waited because of the claim tries again.

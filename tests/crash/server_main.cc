@@ -1,0 +1,22 @@
+// synap-crash-server: the server, with its files recorded (recorded_files.h) for the crash tests.
+//   SYNAP_RECORDS  the folder for the records;  SYNAP_SYNC_US  how long a sync takes at most
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "server/base/number.h"
+#include "server/program.h"
+#include "tests/crash/recorded_files.h"
+
+int main(int argc, char** argv) {
+  const char* folder = std::getenv("SYNAP_RECORDS");
+  const char* sync_us = std::getenv("SYNAP_SYNC_US");
+  int64_t sync_us_max = 0;
+  if (folder == nullptr || (sync_us != nullptr && !synap::parse_int64(sync_us, &sync_us_max))) {
+    std::fprintf(stderr, "SYNAP_RECORDS must be a folder, SYNAP_SYNC_US a number\n");
+    return 2;
+  }
+  synap::RecordedFiles files(folder, sync_us_max);
+  return synap::run_server(std::vector<std::string>(argv + 1, argv + argc), argv[0], &files);
+}
