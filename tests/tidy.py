@@ -169,7 +169,7 @@ def functions(path):
                 yield number - start + 1, name.group(1) if name else head[:40], start
                 start = None
             continue
-        if "(" in line and not line.rstrip().endswith(";") and start is None:
+        if "(" in line and not line.rstrip().endswith((";", "}")) and start is None:
             start = number
         elif line.rstrip().endswith(";"):
             start = None

@@ -217,6 +217,14 @@ constexpr Command varying(Command row) {
   return row;
 }
 
+constexpr Command reading(std::string_view name, Handler handler, int arity, uint64_t flags, int options_at,
+                          KeyFunction keys) {
+  Command row = stream_row(name, handler, arity, flags | kBlocking, keyword_keys("STREAMS", options_at, kReads, -1, 2),
+                           cost_of_xread);
+  row.keys = keys;
+  return row;
+}
+
 constexpr KeySpec second_key(uint32_t flags) {
   return key_range(2, 2, 1, flags);
 }
@@ -250,9 +258,8 @@ constexpr Command kRows[] = {
     stream_row("xlen", cmd_xlen, 2, kReadonly | kFast, one_key(kKeyRO)),
     varying(stream_row("xpending", cmd_xpending, -3, kReadonly, one_key(kReads), cost_of_xpending)),
     stream_row("xrange", cmd_xrange, -4, kReadonly, one_key(kReads), cost_of_xrange),
-    stream_row("xread", cmd_xread, -4, kReadonly | kBlocking, keyword_keys("STREAMS", 1, kReads, -1, 2), cost_of_xread),
-    stream_row("xreadgroup", cmd_xreadgroup, -7, kWrite | kBlocking, keyword_keys("STREAMS", 4, kReads, -1, 2),
-               cost_of_xread),
+    reading("xread", cmd_xread, -4, kReadonly, 1, keys_of_xread),
+    reading("xreadgroup", cmd_xreadgroup, -7, kWrite, 4, keys_of_xreadgroup),
     stream_row("xrevrange", cmd_xrevrange, -4, kReadonly, one_key(kReads), cost_of_xrevrange),
     stream_row("xsetid", cmd_xsetid, -3, kWrite | kDenyOom | kFast, one_key(kUpdates)),
     varying(stream_row("xtrim", cmd_xtrim, -4, kWrite, one_key(kDeletes), cost_of_trim)),

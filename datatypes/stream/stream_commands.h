@@ -90,6 +90,8 @@ uint64_t cost_of_trim(Context& ctx);
 void cmd_xread(Context& ctx);
 void cmd_xreadgroup(Context& ctx);
 uint64_t cost_of_xread(Context& ctx);
+bool keys_of_xread(ArgViews args, std::vector<KeyRef>* keys);
+bool keys_of_xreadgroup(ArgViews args, std::vector<KeyRef>* keys);
 
 // stream_group_commands.cc
 void cmd_xgroup_create(Context& ctx);

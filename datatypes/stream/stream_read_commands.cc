@@ -216,6 +216,34 @@ class GroupReader {
   StreamConsumer* consumer_ = nullptr;
 };
 
+// Where the keys begin, as parse_read walks the options: a group or a consumer may be called STREAMS. 0: they make no sense.
+size_t keys_index_of(ArgViews args) {
+  size_t i = 1;
+  while (i + 1 < args.size() && !equals_ignore_case(args[i], "streams")) {
+    if (equals_ignore_case(args[i], "group")) {
+      i += 3;
+    } else if (equals_ignore_case(args[i], "block") || equals_ignore_case(args[i], "count")) {
+      i += 2;
+    } else if (equals_ignore_case(args[i], "noack")) {
+      i += 1;
+    } else {
+      return 0;
+    }
+  }
+  return i + 1 < args.size() ? i + 1 : 0;
+}
+
+// Of a call that makes no sense COMMAND GETKEYS tells what Redis's key specification finds, behind argument `from`.
+bool append_keys(ArgViews args, size_t from, std::vector<KeyRef>* keys) {
+  size_t first = keys_index_of(args);
+  for (size_t i = from; first == 0 && i + 1 < args.size(); ++i) {
+    if (equals_ignore_case(args[i], "streams")) first = i + 1;
+  }
+  const size_t count = first == 0 ? 0 : (args.size() - first) / 2;
+  for (size_t i = 0; i < count; ++i) keys->push_back({first + i, kKeyRO | kKeyAccess});
+  return true;
+}
+
 }  // namespace
 
 void cmd_xread(Context& ctx) {
@@ -273,34 +301,41 @@ void cmd_xreadgroup(Context& ctx) {
   reply.resp3() ? reply.deferred_end_map(mark, served) : reply.deferred_end_array(mark, served);
 }
 
+bool keys_of_xread(ArgViews args, std::vector<KeyRef>* keys) {
+  return append_keys(args, 1, keys);
+}
+
+bool keys_of_xreadgroup(ArgViews args, std::vector<KeyRef>* keys) {
+  return append_keys(args, 4, keys);
+}
+
 uint64_t cost_of_xread(Context& ctx) {
   // Without parsing everything: the entries behind each id, within COUNT.
+  std::vector<KeyRef> keys;
+  if (!ctx.command().keys(ctx.args(), &keys) || keys.empty()) return 0;
   uint64_t count_max = 0;
-  for (size_t i = 1; i + 1 < ctx.argc(); ++i) {
+  for (size_t i = 1; i + 1 < keys.front().position; ++i) {
     int64_t number;
     if (equals_ignore_case(ctx.arg(i), "count") && parse_int64(ctx.arg(i + 1), &number) && number > 0) {
       count_max = static_cast<uint64_t>(number);
     }
-    if (!equals_ignore_case(ctx.arg(i), "streams")) continue;
-    const size_t keys = (ctx.argc() - i - 1) / 2;
-    uint64_t cost = 0;
-    for (size_t k = 0; k < keys; ++k) {
-      const Stream* stream = ctx.peek_as<Stream>(ctx.arg(i + 1 + k));
-      if (stream == nullptr) continue;
-      StreamId start;
-      const std::string_view text = ctx.arg(i + 1 + keys + k);
-      if (text == "$" || text == "+") continue;
-      const ConsumerGroup* group = text == ">" && i >= 3 ? stream->find_group(ctx.arg(2)) : nullptr;
-      if (group != nullptr) {
-        start = group->last_id;
-      } else if (!parse_stream_id(text, 0, &start)) {
-        continue;
-      }
-      cost += cost_of_entries(*stream, {start, StreamId::max()}, count_max);
-    }
-    return cost;
   }
-  return 0;
+  uint64_t cost = 0;
+  for (const KeyRef& key : keys) {
+    const Stream* stream = ctx.peek_as<Stream>(ctx.arg(key.position));
+    if (stream == nullptr) continue;
+    StreamId start;
+    const std::string_view text = ctx.arg(key.position + keys.size());
+    if (text == "$" || text == "+") continue;
+    const ConsumerGroup* group = text == ">" ? stream->find_group(ctx.arg(2)) : nullptr;
+    if (group != nullptr) {
+      start = group->last_id;
+    } else if (!parse_stream_id(text, 0, &start)) {
+      continue;
+    }
+    cost += cost_of_entries(*stream, {start, StreamId::max()}, count_max);
+  }
+  return cost;
 }
 
 }  // namespace synap

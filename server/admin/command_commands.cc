@@ -123,7 +123,7 @@ bool declares_keys(const Command& command) {
 bool keys_of_call(Context& ctx, std::vector<KeyRef>* keys) {
   const ArgViews call = ctx.args().subspan(2);
   const Command* command = ctx.server().commands->find_call(call);
-  if (command == nullptr || (!command->subcommands.empty() && call.size() > 1 && command->handler == nullptr)) {
+  if (command == nullptr || (!command->subcommands.empty() && call.size() > 1)) {
     ctx.error(kInvalidCommandError);
     return false;
   }

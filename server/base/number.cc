@@ -164,8 +164,11 @@ bool parse_memory_size(std::string_view text, uint64_t* bytes) {
   while (digits < text.size() && is_digit(text[digits])) ++digits;
   uint64_t number = 0;
   for (const char c : text.substr(0, digits)) {
-    if (__builtin_mul_overflow(number, uint64_t{10}, &number)) return false;
-    if (__builtin_add_overflow(number, static_cast<uint64_t>(c - '0'), &number)) return false;
+    const uint64_t digit = static_cast<uint64_t>(c - '0');
+    if (__builtin_mul_overflow(number, uint64_t{10}, &number) || __builtin_add_overflow(number, digit, &number)) {
+      number = UINT64_MAX;
+      break;
+    }
   }
   struct Unit {
     std::string_view name;
@@ -181,7 +184,8 @@ bool parse_memory_size(std::string_view text, uint64_t* bytes) {
                                     {"gb", 1024 * 1024 * 1024}};
   for (const Unit& unit : kUnits) {
     if (!equals_ignore_case(text.substr(digits), unit.name)) continue;
-    return !__builtin_mul_overflow(number, unit.bytes, bytes);
+    if (__builtin_mul_overflow(number, unit.bytes, bytes)) *bytes = UINT64_MAX;
+    return true;
   }
   return false;
 }

@@ -23,7 +23,8 @@ bool parse_uint64(std::string_view text, uint64_t* value);
 bool parse_double(std::string_view text, double* value);
 bool parse_long_double(std::string_view text, long double* value);
 
-// "100", "1k" (1000), "1kb" (1024), "m", "mb", "g", "gb", "b" in any case. Refuses signs and overflow.
+// "100", "1k" (1000), "1kb" (1024), "m", "mb", "g", "gb", "b" in any case. Refuses signs. A size beyond
+// uint64_t comes out as the largest.
 bool parse_memory_size(std::string_view text, uint64_t* bytes);
 
 size_t format_int64(char* out, int64_t value);    // out holds kInt64CharsMax

@@ -57,8 +57,9 @@ Status find_options(std::span<const ConfigChange> changes, const ConfigRights& r
     if (option->has(kDenyLoading) && rights.loading) {
       return Status(StatusCode::kUnsupported, std::string(kLoadingError));
     }
-    if (std::find(options->begin(), options->end(), option) != options->end()) {
-      return failed(change.name, "duplicate parameter");
+    // An option and its alias are not duplicates: the later one counts.
+    for (size_t i = 0; i < options->size(); ++i) {
+      if (equals_ignore_case(changes[i].name, change.name)) return failed(change.name, "duplicate parameter");
     }
     options->push_back(option);
   }

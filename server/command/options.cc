@@ -43,11 +43,10 @@ bool parse_percent(std::string_view word, int64_t* value) {
   return true;
 }
 
-// A size too big for int64_t comes out as the largest, and so fails the range check.
-bool parse_size(std::string_view word, int64_t* value) {
+bool parse_size(std::string_view word, int64_t* value, int64_t if_too_big) {
   uint64_t bytes = 0;
   if (!parse_memory_size(word, &bytes)) return false;
-  *value = static_cast<int64_t>(std::min<uint64_t>(bytes, INT64_MAX));
+  *value = bytes > INT64_MAX ? if_too_big : static_cast<int64_t>(bytes);
   return true;
 }
 
@@ -58,10 +57,10 @@ std::string octal_text(int64_t value) {
 Status read_number(const Option& option, std::string_view word, int64_t* value) {
   switch (option.kind) {
     case OptionKind::kMemory:
-      if (parse_size(word, value)) return {};
+      if (parse_size(word, value, -1)) return {};  // no size's range holds -1
       return refuse("argument must be a memory value");
     case OptionKind::kMemoryOrPercent:
-      if (parse_size(word, value) || parse_percent(word, value)) return {};
+      if (parse_size(word, value, INT64_MAX) || parse_percent(word, value)) return {};
       return refuse("argument must be a memory or percent value");
     case OptionKind::kOctal:
       if (parse_octal(word, value)) return {};
@@ -198,6 +197,7 @@ int64_t default_io_threads() {
 void settle_config(Config* config) {
   config->hz = std::clamp<int64_t>(config->hz, 1, 500);
   config->io_threads = std::min<int64_t>(config->io_threads, 16);
+  config->repl_backlog_size = std::max<int64_t>(config->repl_backlog_size, 16 << 10);
   if (config->cluster_enabled) config->databases = 1;
 }
 

@@ -150,7 +150,13 @@ TEST_CASE("memory sizes") {
     CHECK(parse_memory_size(expectation.first, &value));
     CHECK(value == expectation.second);
   }
-  for (const char* text : {"-1", "1tb", "1 mb", "1.5gb", "x", "99999999999999999999", "18446744073709551615kb"}) {
+  for (const char* text : {"99999999999999999999", "18446744073709551615kb", "99999999999999999999gb"}) {
+    CAPTURE(text);
+    uint64_t value = 0;
+    CHECK(parse_memory_size(text, &value));
+    CHECK(value == UINT64_MAX);
+  }
+  for (const char* text : {"-1", "1tb", "1 mb", "1.5gb", "x", "99999999999999999999tb"}) {
     CAPTURE(text);
     uint64_t value = 0;
     CHECK_FALSE(parse_memory_size(text, &value));

@@ -44,12 +44,31 @@ TEST_CASE("what may not be set") {
         "ERR CONFIG SET failed (possibly related to argument 'dbfilename') - can't set protected config");
   CHECK(set(store, {{"maxmemory", "1"}, {"MAXMEMORY", "2"}}) ==
         "ERR CONFIG SET failed (possibly related to argument 'MAXMEMORY') - duplicate parameter");
-  CHECK(set(store, {{"replica-priority", "1"}, {"slave-priority", "2"}}) ==
-        "ERR CONFIG SET failed (possibly related to argument 'slave-priority') - duplicate parameter");
+  CHECK(set(store, {{"replica-priority", "1"}, {"slave-priority", "x"}}) ==
+        "ERR CONFIG SET failed (possibly related to argument 'slave-priority') - argument couldn't be parsed into an "
+        "integer");
   CHECK(set(store, {{"appendonly", "yes"}}, {.loading = true}) == "LOADING Redis is loading the dataset in memory");
   CHECK(set(store, {{"dbfilename", "x"}}, {.guarded_options = true}).empty());
   CHECK(store.current().dbfilename == "x");
   CHECK(store.current().maxmemory == 0);
+}
+
+TEST_CASE("an option and its alias may be set at once, and the later one counts") {
+  ConfigStore store{Config{}};
+  CHECK(set(store, {{"replica-priority", "1"}, {"slave-priority", "2"}}).empty());
+  CHECK(store.current().replica_priority == 2);
+}
+
+TEST_CASE("sizes out of range") {
+  ConfigStore store{Config{}};
+  for (const char* size : {"99999999999999999999", "9223372036854775808", "9999999999gb", "0"}) {
+    CAPTURE(size);
+    CHECK(set(store, {{"repl-backlog-size", size}}) ==
+          "ERR CONFIG SET failed (possibly related to argument 'repl-backlog-size') - argument must be between 1 and "
+          "9223372036854775807 inclusive");
+  }
+  CHECK(set(store, {{"repl-backlog-size", "100"}}).empty());
+  CHECK(store.current().repl_backlog_size == 16384);
 }
 
 TEST_CASE("callbacks run once, in the order of the arguments, only for changes") {

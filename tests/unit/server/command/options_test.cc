@@ -100,9 +100,10 @@ TEST_CASE("memory and percent") {
   CHECK(config.maxmemory == 0);
   CHECK(try_set("maxmemory", "-1", &config) == "argument must be a memory value");
   CHECK(try_set("maxmemory", "1x", &config) == "argument must be a memory value");
-  CHECK(try_set("proto-max-bulk-len", "18446744073709551615", &config).empty());
-  CHECK(try_set("proto-max-bulk-len", "1", &config) ==
-        "argument must be between 1048576 and 9223372036854775807 inclusive");
+  for (const char* size : {"1", "18446744073709551615", "99999999999999999999"}) {
+    CHECK(try_set("proto-max-bulk-len", size, &config) ==
+          "argument must be between 1048576 and 9223372036854775807 inclusive");
+  }
   CHECK(try_set("maxmemory-clients", "50%", &config).empty());
   CHECK(config.maxmemory_clients == -50);
   CHECK(get("maxmemory-clients", config) == "50%");
