@@ -62,6 +62,8 @@ const std::array kFamilies = {
     kLatencyCommands,
     kMemoryCommands,
     kDebugCommands,
+    kClusterCommands,
+    kModuleCommands,
 };
 
 }  // namespace

@@ -50,11 +50,13 @@ extern const std::span<const CommandDocGroup> kCollectionsCommandDocs;
 extern const std::span<const CommandDocGroup> kRecordsCommandDocs;
 extern const std::span<const CommandDocGroup> kKeysCommandDocs;
 extern const std::span<const CommandDocGroup> kServerCommandDocs;
+extern const std::span<const CommandDocGroup> kClusterCommandDocs;
 
 template <class Visit>
 void for_each_command_doc(Visit visit) {
   for (const auto& groups :
-       {kStringsCommandDocs, kCollectionsCommandDocs, kRecordsCommandDocs, kKeysCommandDocs, kServerCommandDocs}) {
+       {kStringsCommandDocs, kCollectionsCommandDocs, kRecordsCommandDocs, kKeysCommandDocs, kServerCommandDocs,
+        kClusterCommandDocs}) {
     for (const CommandDocGroup& group : groups) {
       for (const CommandDoc& doc : group.docs) visit(group, doc);
     }

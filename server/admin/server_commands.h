@@ -10,5 +10,7 @@ extern const CommandFamily kSlowlogCommands;  // slowlog_commands.cc
 extern const CommandFamily kLatencyCommands;  // latency_commands.cc
 extern const CommandFamily kMemoryCommands;   // memory_commands.cc
 extern const CommandFamily kDebugCommands;    // debug_commands.cc
+extern const CommandFamily kClusterCommands;  // cluster_commands.cc
+extern const CommandFamily kModuleCommands;   // module_commands.cc
 
 }  // namespace synap
