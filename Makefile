@@ -87,9 +87,10 @@ format:
 tcl: release
 	@exec tcl-compat/run
 
-# Random commands under ASan for an hour (SOAK_SECONDS=n for another time), a new seed each round.
-soak: asan
+# 500 crashes, then random commands under ASan for an hour (SOAK_SECONDS=n for another time), a new seed each round.
+soak: release asan
 	@tests/run.py
+	@tests/crash/crash.py --rounds $(or $(SOAK_CRASHES),500)
 	@exec tests/fuzz/server_fuzz.py --binary build/asan/synap-server --seconds $(or $(SOAK_SECONDS),3600) --seed random
 
 install: release

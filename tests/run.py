@@ -33,6 +33,7 @@ SUITES = [
     ("integration", [RELEASE + "/synap-integration-tests"], RELEASE, server(RELEASE), 600),
     ("differential", ["tests/differential/differential.py", "--seconds", "120"], RELEASE, server(RELEASE), 600),
     ("tcl", ["tcl-compat/run"], RELEASE, server(RELEASE), 600),
+    ("crash", ["tests/crash/crash.py", "--rounds", "30"], RELEASE, server(RELEASE), 600),
     ("access", ["tests/access.py"], RELEASE, server(RELEASE), 300),
     ("coverage", ["tests/coverage.py"], RELEASE, server(RELEASE), 60),
     ("asan-unit", [ASAN + "/synap-unit-tests"], ASAN, ASAN_ENV, 900),
