@@ -56,6 +56,14 @@ def counts(output):
     return (int(a), int(b)) if a else (int(c), int(d))
 
 
+def gist(output, lines_max=60):
+    """What to show of a failed step's output: a compiler's messages, or a suite's last lines, without what went well."""
+    lines = output.splitlines()
+    if any(line.startswith("FAILED: ") for line in lines):
+        lines = [line for line in lines if not re.match(r"\[\d+/\d+\] |FAILED: |/usr/bin/(cmake|ccache|c\+\+|clang)", line)][:lines_max]
+    return "\n".join("    " + line for line in lines[-lines_max:])
+
+
 class Run:
     def __init__(self, suites, jobs):
         self.waiting, self.jobs = list(suites), jobs
@@ -93,7 +101,7 @@ class Run:
                 self.changed.notify_all()
             self.say(f"{'built' if code == 0 else 'COULD NOT BUILD'} {folder} in {time.time() - began:.0f} s")
             if code:
-                print("\n".join(output.splitlines()[-40:]), flush=True)
+                print(gist(output), flush=True)
                 self.results.append(("build-" + os.path.basename(folder), 0, 1))
 
     def take(self):
@@ -121,7 +129,7 @@ class Run:
             self.results.append((name, passed, failed))
             self.say(f"{name}: {passed} passed, {failed} failed  ({time.time() - began:.0f} s)")
             if failed:
-                print("\n".join("    " + line for line in output.splitlines()[-60:]), flush=True)
+                print(gist(output), flush=True)
 
     def all(self):
         builds = [b for b in (RELEASE, ASAN, TSAN) if any(s[2] == b for s in self.waiting)]

@@ -128,7 +128,7 @@ def check_references(problems):
     """Every file outside the sources is named somewhere: a test nobody runs is no test."""
     everything = {path: read(path) for path in files(*CODE, *AROUND)}
     everything.update({name: read(name) for name in os.listdir(ROOT) if os.path.isfile(os.path.join(ROOT, name))})
-    globbed = ("tests/unit/*", "tests/integration/*.cc", "tests/concurrency/*.cc", "tests/fuzz/*_fuzz.cc", "bench/*.cc",
+    globbed = ("tests/unit/*", "tests/integration/*.cc", "tests/concurrency/*.cc", "tests/crash/*.cc", "tests/fuzz/*_fuzz.cc", "bench/*.cc",
                "tcl-compat/tests/*", "tests/fuzz/corpus/*", "*.md", "tests/differential/families/*", "*_test.py")
     for path in files(*AROUND):
         if any(fnmatch.fnmatch(path, pattern) for pattern in globbed):
@@ -201,13 +201,15 @@ def check_sizes(problems):
 
 
 def main():
-    failed = passed = 0
+    found = []
     for check in (check_includes, check_words, check_references, check_names, check_sizes):
         problems = []
         check(problems)
-        for problem in problems:
-            print("tidy: " + problem)
-        passed, failed = passed + (not problems), failed + bool(problems)
+        found.append(problems)
+    for problem in sum(found, []):
+        print("tidy: " + problem)
+    failed = sum(map(bool, found))
+    passed = len(found) - failed
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
