@@ -226,8 +226,8 @@ Aof::Started Aof::start_rewrite(int64_t now_ms) {
   const Status made = files_->make_directory(directory());
   const Status started = !made.ok() ? made : child_->start(
       ForkedChild::Purpose::kRewrite, now_ms,
-      [&](RdbProgress* progress, const std::function<void()>& on_sync) {
-        return write_base(temporary_base_name(getpid()), rewrite.rdb, now_ms, progress, on_sync);
+      [&](RdbProgress* progress, const std::function<void()>& measure) {
+        return write_base(temporary_base_name(getpid()), rewrite.rdb, now_ms, progress, measure);
       },
       [this, rewrite](const ForkedChild::Outcome& outcome) { rewrite_ended(outcome, rewrite); });
   if (!started.ok()) {
@@ -252,7 +252,7 @@ Aof::Started Aof::start_rewrite(int64_t now_ms) {
 
 // The data set in one file: RDB, or the commands that make it.
 Status Aof::write_base(const std::string& target, bool rdb, int64_t now_ms, RdbProgress* progress,
-                       const std::function<void()>& on_sync) {
+                       const std::function<void()>& measure) {
   const Config& config = server_->config->current();
   const auto failed = [&](const Status& why) {
     log_warning("Write error writing append only file on disk: %s: %s", target.c_str(), why.detail().c_str());
@@ -261,8 +261,9 @@ Status Aof::write_base(const std::string& target, bool rdb, int64_t now_ms, RdbP
   };
   auto file = files_->open(target, FileSystem::Mode::kReplace);
   if (!file.ok()) return failed(file.status());
-  FileSink sink(file->get(), config.aof_rewrite_incremental_fsync ? kSyncEveryBytes : 0, on_sync);
+  FileSink sink(file->get(), config.aof_rewrite_incremental_fsync ? kSyncEveryBytes : 0);
   RdbSaveOptions options = rdb_save_options(config, now_ms);
+  options.on_keys = measure;
   options.aof_base = true;
   const FunctionSet& functions = *server_->scripting->registry().current();
   Status status = rdb ? save_rdb(*server_->keyspace, functions, options, &sink, progress)
@@ -304,7 +305,7 @@ void Aof::begin_temporary_increment() {
 void Aof::rewrite_ended(const ForkedChild::Outcome& outcome, const Rewrite& rewrite) {
   last_rewrite_s_.store(outcome.seconds);
   last_cow_bytes_.store(outcome.cow_bytes);
-  installing_.store(true);
+  installing_.store(outcome.ok);
   writer_.in_order([this, outcome, rewrite] {
     writer_.child_writes.store(false);
     const std::string temporary = temporary_base_name(outcome.pid);

@@ -88,7 +88,7 @@ class Aof {
   Status adopt_old_file(AofManifest* manifest);
   Status persist(const AofManifest& manifest);
   Status write_base(const std::string& target, bool rdb, int64_t now_ms, RdbProgress* progress,
-                    const std::function<void()>& on_sync);
+                    const std::function<void()>& measure);
   // On the writer's thread.
   void begin_increment();
   void begin_temporary_increment();

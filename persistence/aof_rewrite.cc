@@ -92,6 +92,7 @@ class CommandSaver {
     value(entry);
     if (entry.has_expiry()) command({"PEXPIREAT", entry.key(), to_text(entry.expiry_ms())});
     progress_->keys.store(++keys_, std::memory_order_relaxed);
+    if (options_.on_keys && keys_ % RdbSaveOptions::kKeysPerCall == 0) options_.on_keys();
     if (options_.key_delay_us > 0) usleep(static_cast<useconds_t>(options_.key_delay_us));
     if (options_.key_delay_us < 0 && keys_ % static_cast<uint64_t>(-options_.key_delay_us) == 0) usleep(1);
   }

@@ -83,9 +83,11 @@ void AofWriter::stop() {
 }
 
 void AofWriter::when_synced(uint64_t offset, std::function<void()> reached) {
-  LockGuard guard(mutex_);
-  sync_waiters_.push_back({offset, std::move(reached)});
-  work_came_.notify_one();
+  {
+    LockGuard guard(mutex_);
+    sync_waiters_.push_back({offset, std::move(reached)});
+  }
+  in_order([] {});  // it may have been reached meanwhile: the writer looks
 }
 
 std::string AofWriter::last_error() const {
@@ -149,14 +151,14 @@ int64_t AofWriter::wait_us() const {
 void AofWriter::write_until_done(Item* item) {
   const int64_t nap_us = flush_sleep_us.load(std::memory_order_relaxed);
   if (nap_us > 0) usleep(static_cast<useconds_t>(nap_us));
-  while (!write_batch(*item)) {
+  while (!dropping_ && !write_batch(*item)) {
     LockGuard guard(mutex_);
     // The log has said that it cannot be written.
-    if (stopping_ || giving_up_.load(std::memory_order_relaxed)) break;
+    dropping_ = stopping_ || giving_up_.load(std::memory_order_relaxed);
     work_done_.notify_all();
-    work_came_.wait_for_us(mutex_, kRetryUs);
+    if (!dropping_) work_came_.wait_for_us(mutex_, kRetryUs);
   }
-  written_offset_ = item->end_offset;
+  if (!dropping_) written_offset_ = item->end_offset;
 }
 
 bool AofWriter::write_batch(const Item& item) {
@@ -172,11 +174,12 @@ bool AofWriter::write_batch(const Item& item) {
   }
   std::string head;
   const int64_t now_s = wall_clock_ms() / 1000;
-  if (config().aof_timestamp_enabled && now_s != last_timestamp_s_) {
+  const bool stamped = config().aof_timestamp_enabled && now_s != last_timestamp_s_;
+  if (stamped) {
     head = aof_timestamp_line(now_s);
     last_timestamp_s_ = now_s;
   }
-  head += aof_batch_line(item.bytes);
+  head += aof_batch_line(item.bytes, stamped ? now_s : 0);
   const int64_t began_us = monotonic_us();
   size_t written_head = 0;
   size_t written_body = 0;
@@ -277,8 +280,9 @@ bool AofWriter::sync() {
 
 // Everything written is durable.
 void AofWriter::publish_synced() {
+  if (!promising_.load(std::memory_order_relaxed)) return;
   synced_offset_.store(written_offset_, std::memory_order_release);
-  if (gate_->active()) gate_->release(written_offset_);
+  gate_->release(written_offset_);
   std::vector<std::function<void()>> reached;
   {
     LockGuard guard(mutex_);
@@ -303,6 +307,7 @@ void AofWriter::set_file(std::unique_ptr<File> file, uint64_t bytes) {
   file_bytes_.store(bytes, std::memory_order_relaxed);
   unsynced_bytes_ = 0;
   damaged_tail_ = false;
+  dropping_ = false;
   last_timestamp_s_ = 0;
   giving_up_.store(false, std::memory_order_relaxed);
   write_ok_.store(true, std::memory_order_relaxed);
@@ -314,13 +319,28 @@ void AofWriter::begin_at(uint64_t offset) {
   synced_offset_.store(offset, std::memory_order_release);
 }
 
+bool AofWriter::sync_written() {
+  if (file_ != nullptr && unsynced_bytes_ != 0 && !sync()) return false;
+  publish_synced();
+  return true;
+}
+
 void AofWriter::set_promising(bool promising) {
-  promising_ = promising;
-  const bool gated = promising && config().appendfsync == AppendFsync::kAlways;
-  if (gated == gate_->active()) return;
-  gate_->set_active(gated);
-  // What was written before nobody waits for; but it must not look undurable now.
-  if (gated && (unsynced_bytes_ == 0 || sync())) publish_synced();
+  promising_.store(promising);
+  refresh_gate();
+  static_cast<void>(sync_written());
+}
+
+void AofWriter::refresh_gate() {
+  {
+    LockGuard guard(mutex_);
+    const bool gated = promising_.load() && config().appendfsync == AppendFsync::kAlways;
+    if (gated == gate_->active()) return;
+    gate_->set_active(gated);
+    // Of what came before nobody knows which keys it was: replies may tell of any of it.
+    if (gated) gate_->wrote_all(server_->journal->end_offset());
+  }
+  in_order([this] { static_cast<void>(sync_written()); });
 }
 
 }  // namespace synap

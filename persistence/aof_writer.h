@@ -54,13 +54,16 @@ class AofWriter final : public JournalSubscriber {
   void set_file(std::unique_ptr<File> file, uint64_t bytes);
   // The journal's offset at which a first file begins.
   void begin_at(uint64_t offset);
-  // Whether replies wait while appendfsync is `always`: not before the AOF holds the whole data set.
+  // Whether what is synced counts as durable, and replies wait for it while appendfsync is `always`: not before the AOF
+  // holds the whole data set.
   void set_promising(bool promising);
-  // The same after CONFIG SET appendfsync.
-  void refresh_gate() { set_promising(promising_); }
+  // All that was written is on disk; false: it cannot be synced.
+  bool sync_written();
   uint64_t file_bytes() const { return file_bytes_.load(std::memory_order_relaxed); }
 
   // --- Any thread.
+  // appendfsync was changed: replies wait, or no longer, when this returns.
+  void refresh_gate();
   // Of the journal: on disk.
   uint64_t synced_offset() const { return synced_offset_.load(std::memory_order_acquire); }
   // `reached` is called on the writer's thread, once, when the journal is synced up to the offset.
@@ -120,8 +123,9 @@ class AofWriter final : public JournalSubscriber {
 
   // Of the writer's thread.
   std::unique_ptr<File> file_;
-  bool promising_ = false;
+  std::atomic<bool> promising_{false};  // others read it
   bool damaged_tail_ = false;  // a failed write left bytes that could not be cut off yet
+  bool dropping_ = false;      // a batch was given up: what follows in this file would leave a hole
   uint64_t unsynced_bytes_ = 0;
   uint64_t written_offset_ = 0;
   int64_t last_sync_us_ = 0;

@@ -1,10 +1,6 @@
 // A File as the sink and source of RDB bytes.
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <utility>
-
 #include "persistence/file.h"
 #include "persistence/rdb_reader.h"
 #include "persistence/rdb_writer.h"
@@ -13,10 +9,8 @@ namespace synap {
 
 class FileSink final : public ByteSink {
  public:
-  // `sync_every`: bytes between syncs, so that the last one is short (…-incremental-fsync); 0: none. `on_sync` is called
-  // before each.
-  FileSink(File* file, size_t sync_every, std::function<void()> on_sync = nullptr)
-      : file_(file), sync_every_(sync_every), on_sync_(std::move(on_sync)) {}
+  // `sync_every`: bytes between syncs, so that the last one is short (…-incremental-fsync); 0: none.
+  FileSink(File* file, size_t sync_every) : file_(file), sync_every_(sync_every) {}
 
   Status write(std::string_view bytes) override {
     size_t written = 0;
@@ -24,14 +18,12 @@ class FileSink final : public ByteSink {
     unsynced_ += written;
     if (!status.ok() || sync_every_ == 0 || unsynced_ < sync_every_) return status;
     unsynced_ = 0;
-    if (on_sync_) on_sync_();
     return file_->sync();
   }
 
  private:
   File* const file_;
   const size_t sync_every_;
-  const std::function<void()> on_sync_;
   size_t unsynced_ = 0;
 };
 

@@ -24,6 +24,7 @@ namespace {
 
 // The child's exit code after SIGUSR1: told to stop, nothing failed.
 constexpr int kStoppedByUser = 255;
+constexpr int64_t kMeasureEveryUs = 500'000;
 
 // Memory that this process no longer shares with its parent.
 uint64_t private_dirty_bytes() {
@@ -45,11 +46,19 @@ struct ForkedChild::SharedPage {
   RdbProgress progress;
   std::atomic<uint64_t> cow_bytes{0};
   std::atomic<uint64_t> cow_peak{0};
+  int64_t measured_us = 0;  // the child's
 
   void measure() {
     const uint64_t bytes = private_dirty_bytes();
     cow_bytes.store(bytes, std::memory_order_relaxed);
     if (bytes > cow_peak.load(std::memory_order_relaxed)) cow_peak.store(bytes, std::memory_order_relaxed);
+  }
+  // Reading the kernel's figures takes a while.
+  void measure_sometimes() {
+    const int64_t now_us = monotonic_us();
+    if (now_us - measured_us < kMeasureEveryUs) return;
+    measured_us = now_us;
+    measure();
   }
   void clear() {
     progress.keys.store(0, std::memory_order_relaxed);
@@ -105,7 +114,7 @@ void ForkedChild::run(Purpose purpose, const Work& work) {
   // The parent's sockets must not live on here when it ends.
   close_range(3, UINT_MAX, 0);
   static_cast<void>(oom_score_->apply(server_->config->current(), OomClass::kChild));
-  const Status status = work(&page_->progress, [this] { page_->measure(); });
+  const Status status = work(&page_->progress, [this] { page_->measure_sometimes(); });
   page_->measure();
   if (status.ok()) {
     log_notice("Fork CoW for %s: current %llu MB, peak %llu MB", purpose == Purpose::kSnapshot ? "RDB" : "AOF rewrite",

@@ -28,8 +28,8 @@ class ForkedChild {
     uint64_t cow_bytes;
     int pid;
   };
-  // In the child: `on_sync` is to be called now and then.
-  using Work = std::function<Status(RdbProgress* progress, const std::function<void()>& on_sync)>;
+  // In the child: `measure` is to be called now and then.
+  using Work = std::function<Status(RdbProgress* progress, const std::function<void()>& measure)>;
 
   ForkedChild(Server* server, OomScore* oom_score);
   ~ForkedChild();

@@ -9,23 +9,17 @@ void JournalGate::set_active(bool active) {
   if (active) {
     if (places_ == nullptr) places_ = std::make_unique<std::atomic<uint64_t>[]>(kPlaces);
     released_.store(0, std::memory_order_seq_cst);
-    active_.store(true, std::memory_order_release);
     return;
   }
-  active_.store(false, std::memory_order_release);
-  released_.store(UINT64_MAX, std::memory_order_seq_cst);
+  released_.store(kEverything, std::memory_order_seq_cst);
   wake_waiting();
 }
 
-void JournalGate::wrote_all(uint64_t offset) {
-  uint64_t known = all_.load(std::memory_order_relaxed);
-  while (known < offset && !all_.compare_exchange_weak(known, offset, std::memory_order_relaxed)) {
-  }
-}
-
 void JournalGate::release(uint64_t offset) {
-  if (!active()) return;
-  released_.store(offset, std::memory_order_seq_cst);
+  uint64_t known = released();
+  do {
+    if (known == kEverything) return;
+  } while (!released_.compare_exchange_weak(known, offset, std::memory_order_seq_cst));
   wake_waiting();
 }
 

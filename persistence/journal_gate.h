@@ -2,8 +2,8 @@
 // to what its command could have seen: its own effects, and for every key it touched the last write of that key. Writes
 // are remembered by the key's hash in a fixed table; two keys that share a place wait for each other's writes, which is
 // rare and harmless. A write that touches more than its keys (FLUSHALL) counts for everybody.
-// Thread: wrote() and needed() under the locks of the keys' shards and while active(); set_active() and release() the
-// AOF's writer; the rest any thread.
+// Thread: wrote() and needed() under the locks of the keys' shards and while active(); set_active() one at a time;
+// release() the AOF's writer; the rest any thread.
 #pragma once
 
 #include <atomic>
@@ -17,12 +17,13 @@ namespace synap {
 class JournalGate {
  public:
   // Whether replies wait at all.
-  bool active() const { return active_.load(std::memory_order_acquire); }
+  bool active() const { return released() != kEverything; }
   // On: what is durable is told by release(). Off: everything may leave.
   void set_active(bool active);
 
-  void wrote(uint64_t hash, uint64_t offset) { place(hash).store(offset, std::memory_order_relaxed); }
-  void wrote_all(uint64_t offset);
+  // Keys of two shards may share a place, and their writers need not come here in the journal's order.
+  void wrote(uint64_t hash, uint64_t offset) { raise(&place(hash), offset); }
+  void wrote_all(uint64_t offset) { raise(&all_, offset); }
   // The offset of the last write that a command which touches this key can have seen.
   uint64_t needed(uint64_t hash) const {
     const uint64_t all = all_.load(std::memory_order_relaxed);
@@ -43,11 +44,16 @@ class JournalGate {
  private:
   static constexpr size_t kPlaces = 65536;
   static constexpr size_t kReactorsMax = 16;
+  static constexpr uint64_t kEverything = UINT64_MAX;  // released while the gate is not active
+  static void raise(std::atomic<uint64_t>* to, uint64_t offset) {
+    uint64_t known = to->load(std::memory_order_relaxed);
+    while (known < offset && !to->compare_exchange_weak(known, offset, std::memory_order_relaxed)) {
+    }
+  }
   std::atomic<uint64_t>& place(uint64_t hash) const { return places_[hash % kPlaces]; }
   void wake_waiting();
 
-  std::atomic<bool> active_{false};
-  std::atomic<uint64_t> released_{UINT64_MAX};
+  std::atomic<uint64_t> released_{kEverything};
   std::atomic<uint64_t> all_{0};
   std::unique_ptr<std::atomic<uint64_t>[]> places_;  // made when it is first needed
   std::atomic<bool> waiting_[kReactorsMax] = {};

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "persistence/aof.h"
+#include "persistence/compressed_stream.h"
 #include "persistence/file_stream.h"
 #include "scripting/scripting.h"
 #include "server/base/clock.h"
@@ -64,7 +65,7 @@ RdbSaveOptions rdb_save_options(const Config& config, int64_t now_ms) {
 }
 
 Status Persistence::write_file(const Config& config, int64_t now_ms, RdbProgress* progress,
-                               const std::function<void()>& on_sync) {
+                               const std::function<void()>& measure) {
   const std::string temporary = temporary_name(getpid());
   const auto failed = [&](const char* what, const Status& why) {
     log_warning("%s %s: %s", what, temporary.c_str(), why.detail().c_str());
@@ -73,9 +74,19 @@ Status Persistence::write_file(const Config& config, int64_t now_ms, RdbProgress
   };
   auto file = files_->open(temporary, FileSystem::Mode::kReplace);
   if (!file.ok()) return failed("Failed opening the temp RDB file", file.status());
-  FileSink sink(file->get(), config.rdb_save_incremental_fsync ? kSyncEveryBytes : 0, on_sync);
-  Status status = save_rdb(*server_->keyspace, *server_->scripting->registry().current(),
-                           rdb_save_options(config, now_ms), &sink, progress);
+  FileSink sink(file->get(), config.rdb_save_incremental_fsync ? kSyncEveryBytes : 0);
+  RdbSaveOptions options = rdb_save_options(config, now_ms);
+  options.on_keys = measure;
+  const FunctionSet& functions = *server_->scripting->registry().current();
+  Status status;
+  if (config.rdbcompression == Compression::kLz4 || config.rdbcompression == Compression::kZstd) {
+    CompressedSink frame(config.rdbcompression, &sink);
+    options.encoding.compress = false;  // the whole file is
+    status = save_rdb(*server_->keyspace, functions, options, &frame, progress);
+    if (status.ok()) status = frame.finish();
+  } else {
+    status = save_rdb(*server_->keyspace, functions, options, &sink, progress);
+  }
   if (status.ok()) status = (*file)->sync();
   if (!status.ok()) return failed("Write error saving DB on disk in", status);
   keep_old_snapshots(files_, config.dbfilename, config.snapshot_keep);
@@ -131,8 +142,8 @@ Persistence::Started Persistence::start_background(int64_t now_ms, bool later) {
   dirty_at_fork_.store(server_->dirty.load(std::memory_order_relaxed), std::memory_order_relaxed);
   const Status started = child_.start(
       ForkedChild::Purpose::kSnapshot, now_ms,
-      [&](RdbProgress* progress, const std::function<void()>& on_sync) {
-        return write_file(config, now_ms, progress, on_sync);
+      [&](RdbProgress* progress, const std::function<void()>& measure) {
+        return write_file(config, now_ms, progress, measure);
       },
       [this](const ForkedChild::Outcome& outcome) { child_ended(outcome); });
   if (!started.ok()) {
@@ -181,9 +192,10 @@ bool Persistence::wants_background(int64_t now_ms) {
   return false;
 }
 
-bool Persistence::cancel_background() {
+Persistence::Cancelled Persistence::cancel_background() {
   const bool was_scheduled = scheduled_.exchange(false);
-  return kill_child() || was_scheduled;
+  if (kill_child()) return Cancelled::kRunning;
+  return was_scheduled ? Cancelled::kScheduled : Cancelled::kNothing;
 }
 
 bool Persistence::kill_child() { return child_.kill(ForkedChild::Purpose::kSnapshot); }
@@ -224,7 +236,8 @@ Status Persistence::load_file(const std::string& path, bool replace, RdbLoadResu
     log_warning("Fatal error: can't open the RDB file %s for reading: %s", path.c_str(), bytes.status().detail().c_str());
     return bytes.status();
   }
-  FileSource source(file->get());
+  FileSource raw(file->get());
+  MaybeCompressedSource source(&raw);
   load_total_bytes_.store(*bytes, std::memory_order_relaxed);
   load_progress_.bytes.store(0, std::memory_order_relaxed);
   const RdbLoadOptions options = load_options(server_->config->current(), replace);

@@ -38,8 +38,9 @@ class Persistence {
   Started start_background(int64_t now_ms, bool later);
   // FLUSHALL: a child's work is void, and the file shall hold nothing.
   void all_flushed(int64_t now_ms);
-  // BGSAVE CANCEL. False: nothing to cancel.
-  bool cancel_background();
+  // BGSAVE CANCEL.
+  enum class Cancelled : uint8_t { kRunning, kScheduled, kNothing };
+  Cancelled cancel_background();
 
   // --- Reactor 0.
   // Whether save points or a scheduled BGSAVE want start_background() now.
@@ -86,7 +87,7 @@ class Persistence {
  private:
   static constexpr int64_t kRetryAfterFailureMs = 5000;
 
-  Status write_file(const Config& config, int64_t now_ms, RdbProgress* progress, const std::function<void()>& on_sync);
+  Status write_file(const Config& config, int64_t now_ms, RdbProgress* progress, const std::function<void()>& measure);
   RdbLoadOptions load_options(const Config& config, bool replace);
   Status load_file(const std::string& path, bool replace, RdbLoadResult* result);
   Status load_rdb_and_libraries(const std::string& path, bool replace, const LoadLibraries& load_libraries);

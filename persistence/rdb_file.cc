@@ -90,6 +90,7 @@ class FileSaver {
     ++keys_;
     progress_->keys.store(keys_, std::memory_order_relaxed);
     progress_->bytes.store(writer_->bytes(), std::memory_order_relaxed);
+    if (options_.on_keys && keys_ % RdbSaveOptions::kKeysPerCall == 0) options_.on_keys();
     delay();
   }
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,8 @@ struct RdbSaveOptions {
   bool save_idle_times = false;   // of an LRU policy
   bool save_frequencies = false;  // of an LFU policy
   AccessClock access_clock;
+  std::function<void()> on_keys;  // called every kKeysPerCall keys, if set: a child measures itself
+  static constexpr uint64_t kKeysPerCall = 256;
 };
 
 // What others may watch while a file is saved or loaded.

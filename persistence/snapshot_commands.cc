@@ -22,10 +22,14 @@ void cmd_bgsave(Context& ctx) {
   Persistence& persistence = *ctx.server().persistence;
   bool schedule = false;
   if (ctx.argc() == 2 && equals_ignore_case(ctx.arg(1), "cancel")) {
-    if (!persistence.cancel_background()) {
-      return ctx.error("ERR Background saving is currently not in progress or scheduled");
+    switch (persistence.cancel_background()) {
+      case Persistence::Cancelled::kRunning:
+        return ctx.reply().simple("Background saving cancelled");
+      case Persistence::Cancelled::kScheduled:
+        return ctx.reply().simple("Scheduled background saving cancelled");
+      case Persistence::Cancelled::kNothing:
+        return ctx.error("ERR Background saving is currently not in progress or scheduled");
     }
-    return ctx.reply().simple("Background saving cancelled");
   }
   if (ctx.argc() > 1) {
     if (ctx.argc() != 2 || !equals_ignore_case(ctx.arg(1), "schedule")) return ctx.syntax_error();

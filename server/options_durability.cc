@@ -102,11 +102,6 @@ const char* check_dbfilename(const Config& config) {
   return is_path(config.dbfilename) ? "dbfilename can't be a path, just a filename" : nullptr;
 }
 
-const char* check_rdbcompression(const Config& config) {
-  const bool own = config.rdbcompression == Compression::kLz4 || config.rdbcompression == Compression::kZstd;
-  return own ? "snapshots are compressed by LZF only ('yes') in this version" : nullptr;
-}
-
 const char* check_appendfilename(const Config& config) {
   if (config.appendfilename.empty()) return "appendfilename can't be empty";
   return is_path(config.appendfilename) ? "appendfilename can't be a path, just a filename" : nullptr;
@@ -157,8 +152,7 @@ const char* check_ipv6(const Config& config) {
 constexpr Option kRows[] = {
     special_option("save", {parse_save, format_save, nullptr, true}, kMultiArg),
     text_option("dbfilename", &Config::dbfilename, kGuarded).checked(check_dbfilename),
-    choice_option("rdbcompression", choice_member<&Config::rdbcompression>(), kSnapshotCompressions)
-        .checked(check_rdbcompression),
+    choice_option("rdbcompression", choice_member<&Config::rdbcompression>(), kSnapshotCompressions),
     boolean_option("rdbchecksum", &Config::rdbchecksum, kImmutable),
     boolean_option("rdb-del-sync-files", &Config::rdb_del_sync_files),
     boolean_option("rdb-save-incremental-fsync", &Config::rdb_save_incremental_fsync),
