@@ -202,6 +202,10 @@ bool Persistence::kill_child() { return child_.kill(ForkedChild::Purpose::kSnaps
 
 void Persistence::end() {
   end_loading(true);
+  end_child();
+}
+
+void Persistence::end_child() {
   ForkedChild::Purpose purpose;
   const int pid = child_.end(&purpose);
   if (pid <= 0) return;

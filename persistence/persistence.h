@@ -47,7 +47,9 @@ class Persistence {
   bool wants_background(int64_t now_ms);
   // Tells a child that saves a snapshot to stop. False: there is none.
   bool kill_child();
-  // At the end of the process: the same, and waits for it.
+  // Any thread. Kills any child, waits for it and removes its file: the server shuts down.
+  void end_child();
+  // At the end of the process: the same, and ends a loading under way.
   void end();
 
   // --- Loading.

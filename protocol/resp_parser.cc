@@ -22,6 +22,9 @@ constexpr int64_t kStrangerBulkBytesMax = 16384;
 constexpr ptrdiff_t kArgBytesMin = 6;
 // A parser keeps this many tokens' memory after a command that came in pieces.
 constexpr size_t kTokensKeptMax = 1024;
+// What trim() gives back at least, and how much it copies at most: the big argument is copied once more when it goes on.
+constexpr size_t kTrimBytesMin = 1024;
+constexpr size_t kTrimCopyMax = 64 * 1024;
 
 // The common length line "<up to nine digits>\r\n" at p: returns what follows it. Null leaves the decision to the
 // slow path: signs, leading zeros, garbage, or an incomplete line.
@@ -236,7 +239,30 @@ RespParser::Step RespParser::resume(CommandBatch* batch, const ParserLimits& lim
   return scan_arguments(input_.data() + cursor_, batch, limits);
 }
 
+bool RespParser::grow_direct() {
+  const size_t whole = static_cast<size_t>(bulk_length_) + 2;
+  if (direct_.capacity() >= whole) return true;
+  SharedBytes block = SharedBytes::try_allocate(whole);
+  if (!block) return false;
+  std::memcpy(block.data(), direct_.data(), direct_filled_);
+  direct_ = std::move(block);
+  return true;
+}
+
+void RespParser::trim() {
+  if (stash_.capacity - stash_.size > kTrimBytesMin) {
+    stash_.bytes = static_cast<char*>(std::realloc(stash_.bytes, stash_.size + 1));
+    SYNAP_ASSERT(stash_.bytes != nullptr);
+    stash_.capacity = stash_.size + 1;
+  }
+  if (stage_ != Stage::kDirect || direct_filled_ > kTrimCopyMax) return;
+  SharedBytes block = SharedBytes::allocate(direct_filled_);
+  std::memcpy(block.data(), direct_.data(), direct_filled_);
+  direct_ = std::move(block);
+}
+
 RespParser::Step RespParser::resume_direct() {
+  if (!grow_direct()) return fail(kBulkLengthError);
   const size_t taken = std::min(input_.size() - cursor_, direct_.capacity() - direct_filled_);
   if (taken != 0) std::memcpy(direct_.data() + direct_filled_, input_.data() + cursor_, taken);
   direct_filled_ += taken;
@@ -410,7 +436,7 @@ void RespParser::keep_tail() {
 }
 
 std::span<char> RespParser::direct_read_target() {
-  if (stage_ != Stage::kDirect) return {};
+  if (stage_ != Stage::kDirect || !grow_direct()) return {};
   return {direct_.data() + direct_filled_, direct_.capacity() - direct_filled_};
 }
 

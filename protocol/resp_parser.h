@@ -60,6 +60,10 @@ class RespParser {
   // Copies what is unparsed, so that the input may go. Views in the batch end here.
   void keep_tail();
 
+  // What an incomplete command holds beyond the bytes that came goes back, until more come: a client that promises a big
+  // argument and falls silent shall not keep its memory.
+  void trim();
+
   std::span<char> direct_read_target();
   void direct_read_done(size_t n) {
     direct_filled_ += n;
@@ -125,6 +129,7 @@ class RespParser {
   // The input ends inside a token that starts at `token`.
   Step stop_at(Stage stage, const char* token, const std::string_view* fresh, size_t fresh_count);
   bool start_direct(const char* payload);
+  bool grow_direct();
   bool read_multibulk_count(std::string_view line, const ParserLimits& limits);
   bool read_bulk_length(std::string_view line, const ParserLimits& limits);
   void push_command(CommandBatch* batch, size_t view_count, size_t input_begin);

@@ -8,9 +8,9 @@
 
 namespace synap {
 
-// Publishes a set of these libraries, added to the present ones if `merge`. An error's text, and nothing is changed, or
-// empty. On the thread that `thread` belongs to.
+// Publishes a set of these libraries: with `keep` beside the present ones, of which one of the same name is an error unless
+// they `replace` it. An error's text, and nothing is changed, or empty. On the thread that `thread` belongs to.
 std::string load_function_libraries(ScriptThread& thread, FunctionRegistry& registry, const std::vector<std::string>& codes,
-                                    bool merge);
+                                    bool keep, bool replace);
 
 }  // namespace synap

@@ -66,7 +66,9 @@ void Client::on_data(std::span<char> bytes) {
   // libuv reads inside its poll, before the check phase: the loop may have slept since the last reading of the clock.
   host_->dispatcher->begin_turn();
   session_.shared->last_interaction_ms.store(host_->dispatcher->environment().now_ms, std::memory_order_relaxed);
+  session_.shared->network_in_bytes.store(connection_.bytes_in(), std::memory_order_relaxed);
   host_->statistics->net_in_bytes.add(bytes.size());
+  host_->statistics->reads.add();
   if (direct_read_) {
     parser_.direct_read_done(bytes.size());
     if (over_query_limit()) return;
@@ -314,7 +316,11 @@ void Client::flush() {
   if (output_.size() > kFixedOutputBytes) check_output_limit(host_->dispatcher->environment().now_ms);
   if (closing_) return;
   host_->statistics->net_out_bytes.add(output_.size());
-  if (!output_.empty()) connection_.write(&output_);
+  if (!output_.empty()) {
+    host_->statistics->writes.add();
+    connection_.write(&output_);
+  }
+  session_.shared->network_out_bytes.store(connection_.bytes_out(), std::memory_order_relaxed);
   reply_begin_ = 0;
   if (closing_) return;
   if (connection_.pending_bytes() != 0) {
@@ -402,6 +408,7 @@ void Client::cron(int64_t now_ms) {
     log_verbose("Closing idle client");
     return begin_close();
   }
+  if (idle_ms > kTrimIdleMs) parser_.trim();
   if (connection_.pending_bytes() != 0) check_output_limit(now_ms);
 }
 

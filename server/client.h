@@ -92,6 +92,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
 
   static constexpr size_t kFixedOutputBytes = 16 * 1024;
   static constexpr size_t kBatchMax = 64;
+  static constexpr int64_t kTrimIdleMs = 2000;             // after which an unfinished command keeps only what came of it
   static constexpr size_t kPendingInputMax = 1024 * 1024;  // of a suspended client, before its reading stops
   static constexpr size_t kGatedOutputMax = 1024 * 1024;   // that waits for the journal, before its reading stops
 

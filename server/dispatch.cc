@@ -26,9 +26,8 @@ namespace synap {
 
 namespace {
 
-// How often a command tries for its shards before it parks, and parks before it asks for the growing right.
-constexpr int kSpinsBeforeParking = 200;
-constexpr int kAttemptsBeforeGrowing = 4;
+// How often a growing guard gives back its shards instead of waiting with them.
+constexpr int kRoundsLettingGo = 32;
 // How much of an unknown command's arguments its error quotes.
 constexpr size_t kQuotedBytesMax = 128;
 
@@ -48,13 +47,13 @@ bool needs_all_shards(const Command* command, uint32_t call_guard) {
   return command->has(kAllShards | kSelfGuarded) || (call_guard & kGuardAllShards) != 0;
 }
 
-WorkerPool::Kind job_kind(const Session& session, const Command* command) {
+WorkerPool::Kind job_kind(const Session& session, const Command* command, const ShardGuard& guard) {
   bool talks = command->has(kTalksToOthers);
   if (command->has(kRunsQueue)) {
     for (const QueuedCommand& queued : session.queued) talks = talks || queued.command->has(kTalksToOthers);
   }
   if (talks) return WorkerPool::Kind::kTalks;
-  return command->has(kSelfGuarded) ? WorkerPool::Kind::kTakesShards : WorkerPool::Kind::kComputes;
+  return guard.held() ? WorkerPool::Kind::kComputes : WorkerPool::Kind::kTakesShards;
 }
 
 std::string unknown_command_error(const Args& args) {
@@ -83,9 +82,11 @@ Dispatcher::Dispatcher(const Parts& parts, ThreadStatistics* statistics)
   environment_.hot_values = parts.server->hot_values;
   server_.add_keyspace_stats(&keyspace_stats_);
   begin_turn();
+  turn_began_ = 0;
 }
 
 void Dispatcher::begin_turn() {
+  if (turn_began_ == 0) turn_began_ = cycles_now();
   const Config& config = server_.config->current();
   environment_.config = &config;
   environment_.now_us = wall_clock_us();
@@ -98,6 +99,17 @@ void Dispatcher::begin_turn() {
               config.maxmemory_policy == MaxmemoryPolicy::kVolatileLfu;
   clock.lfu_log_factor = static_cast<int>(config.lfu_log_factor);
   clock.lfu_decay_minutes = static_cast<int>(config.lfu_decay_time);
+}
+
+void Dispatcher::end_turn() {
+  statistics_->turns.add();
+  if (turn_began_ == 0) return;
+  const uint64_t ns = clock_.nanoseconds(cycles_now() - std::exchange(turn_began_, 0));
+  statistics_->turn_ns.add(ns);
+  statistics_->turn_ns_max.raise_to(ns);
+  const uint64_t commands = statistics_->commands.get();
+  statistics_->turn_commands_max.raise_to(commands - std::min(commands, turn_commands_begin_));  // CONFIG RESETSTAT
+  turn_commands_begin_ = commands;
 }
 
 // --- Finding the command and its keys.
@@ -141,7 +153,7 @@ void Dispatcher::hash_keys(const Command* command, const Args& args, KeyHashes* 
 
 bool Dispatcher::needs_all_inside(const Command* command, const Args& args) const {
   const uint32_t call_guard = call_guard_of(server_, command, args.span());
-  return needs_all_shards(command, call_guard) || (command->has(kGrowingGuard) && (call_guard & kGuardDeclared) == 0);
+  return needs_all_shards(command, call_guard) || (call_guard & kGuardSelf) != 0 || (command->has(kGrowingGuard) && (call_guard & kGuardDeclared) == 0);
 }
 
 ShardMask Dispatcher::session_mask(const Session& session, const Command* command) const {
@@ -295,6 +307,7 @@ Outcome Dispatcher::retry(Caller& caller) {
   std::string error;
   if (hit != 0 && !suspended.guard.held() &&
       examine(server_, caller.session(), *suspended.command, hit, &error) == Admission::kPostpone) {
+    server_.guards->pass_on_growing();
     postpone(caller, hit);
     return Outcome::kSuspended;
   }
@@ -314,7 +327,7 @@ void Dispatcher::suspend(Caller& caller, const Command* command, const Args& arg
   if (resumed) return;  // its arguments are stored already
   caller.suspended.command = command;
   caller.suspended.args = StoredArgs(args);
-  caller.suspended.attempts = 0;
+  caller.suspended.attempts = caller.suspended.rounds = 0;
   caller.suspended.writes_alone = false;
 }
 
@@ -330,6 +343,10 @@ Outcome Dispatcher::start(Caller& caller, const Command* command, const Args& ar
   }
   hash_keys(command, args, &keys);
   const uint32_t call_guard = call_guard_of(server_, command, args.span());
+  if ((call_guard & kGuardSelf) != 0 && *workers_ != nullptr) {
+    move_to_slow_lane(caller, command, args, &guard, resumed);
+    return Outcome::kSuspended;
+  }
   const LockMode mode = mode_of(command, call_guard);
   const bool all = needs_all_shards(command, call_guard);
   const bool debugged = command->has(kGrowingGuard) && caller.session().has(kSessionDebugScript);
@@ -372,9 +389,22 @@ bool Dispatcher::is_busy(const Caller& caller, const Command* command, ShardMask
 
 Outcome Dispatcher::refuse_as_busy(Caller& caller, const Command* command, ShardGuard* guard) {
   if (std::exchange(caller.suspended.counted_hand_over, false)) server_.guards->take_back();
-  if (guard->held()) guard->release();
+  guard->held() ? guard->release() : server_.guards->pass_on_growing();
   reject(caller, command, server_.scripting->busy_error());
   return Outcome::kDone;
+}
+
+// For a guard under which nothing was done yet. Returns the shard that stays busy, claimed, or -1. The first times the guard
+// gives the others back then: whoever holds that one may do so for a second, and nobody else should wait as long.
+int Dispatcher::grow_patiently(ShardGuard* guard, ShardMask mask, int* rounds) {
+  int missed = -1;
+  for (int spin = 0; spin < kSpinsBeforeParking; ++spin) {
+    missed = guard->try_grow(mask);
+    if (missed < 0) return missed;
+    __builtin_ia32_pause();
+  }
+  if ((*rounds)++ < kRoundsLettingGo) guard->let_go();
+  return missed;
 }
 
 // kWaits: the caller waits in some lock's queue and will be woken; the guard keeps what a growing one has.
@@ -409,7 +439,7 @@ Dispatcher::Acquired Dispatcher::acquire(Caller& caller, const Command* command,
     guard->begin_growing(keyspace, registry, mode);
   }
   for (;;) {
-    const int missed = guard->try_grow(mask);
+    const int missed = grow_patiently(guard, mask, &suspended.rounds);
     if (missed < 0) break;
     ShardLock& lock = keyspace->shard(static_cast<size_t>(missed)).lock;
     if (is_busy(caller, command, ShardMask{1} << missed)) {
@@ -422,7 +452,7 @@ Dispatcher::Acquired Dispatcher::acquire(Caller& caller, const Command* command,
     }
   }
   if (std::exchange(suspended.counted_hand_over, false)) registry->take_back();
-  suspended.attempts = 0;
+  suspended.attempts = suspended.rounds = 0;
   return Acquired::kYes;
 }
 
@@ -434,10 +464,10 @@ void Dispatcher::move_to_slow_lane(Caller& caller, const Command* command, const
   const bool others_may_read = command->has(kWritesLast) && !guard->growing() && !caller.suspended.writes_alone;
   if (others_may_read && guard->mode() == LockMode::kExclusive) guard->downgrade();
   if (guard->held()) guard->make_physical();
+  const WorkerPool::Kind kind = job_kind(caller.session(), command, *guard);
   caller.suspended.guard = std::move(*guard);
   statistics_->slow_lane_commands.add();
-  (*workers_)->submit([&caller](Dispatcher& worker) { worker.run_on_worker(caller); },
-                      job_kind(caller.session(), command));
+  (*workers_)->submit([&caller](Dispatcher& worker) { worker.run_on_worker(caller); }, kind);
 }
 
 // On a worker: the caller's reactor does not touch it until the completion is posted.
@@ -515,15 +545,24 @@ void Dispatcher::note_call(const Session& session, const Command* command) {
   shared.commands.store(shared.commands.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
-void Dispatcher::feed_monitor(Context* ctx) {
-  if (server_.monitor->active() && !ctx->command_->has(kSkipMonitor)) server_.monitor->feed(*ctx);
+// Whether MONITOR shows the call. Not what is too dangerous to show, nor a blocked command a second time.
+bool Dispatcher::is_monitored(const Context& ctx) const {
+  return server_.monitor->active() && !ctx.command_->has(kAdmin) && !ctx.serving_;
+}
+
+// Scripts are shown before the commands that they run.
+void Dispatcher::feed_monitor(Context* ctx, bool before) {
+  if (is_monitored(*ctx) && ctx->command_->has(kSkipMonitor) == before) server_.monitor->feed(MonitorFeed::line_of(*ctx));
 }
 
 void Dispatcher::call(Context* ctx, bool again) {
-  if (!again) feed_monitor(ctx);
+  std::string line;
+  if (!again && is_monitored(*ctx)) [[unlikely]] line = MonitorFeed::line_of(*ctx);
+  if (!line.empty() && ctx->command_->has(kSkipMonitor)) server_.monitor->feed(std::exchange(line, {}));
   const uint64_t begin = cycles_now();
   ctx->command_->handler(*ctx);
   if (ctx->sliced_call_ != nullptr) run_to_end(ctx);
+  if (!line.empty()) server_.monitor->feed(std::move(line));
   if (ctx->must_restart_) [[unlikely]] return;
   count_call(ctx, clock_.nanoseconds(cycles_now() - begin));
   note_reads(ctx);
@@ -533,11 +572,10 @@ void Dispatcher::call(Context* ctx, bool again) {
 void Dispatcher::count_call(Context* ctx, uint64_t ns) {
   CommandStatistics& counters = statistics_->per_command[server_.commands->index_of(ctx->command_)];
   statistics_->commands.add();
-  if (!ctx->block_request_.has_value() || ctx->serving_) {
-    counters.calls.add();
-    counters.nanoseconds.add(ns);
-    if (environment_.config->latency_tracking) counters.latency.record(ns);
-  }
+  if (ctx->block_request_.has_value()) return;  // it counts, and is slow if at all, when it is served
+  counters.calls.add();
+  counters.nanoseconds.add(ns);
+  if (environment_.config->latency_tracking) counters.latency.record(ns);
   if (ctx->reply_->error_replied()) [[unlikely]] {
     counters.failed.add();
     statistics_->count_error(ctx->reply_->last_error_code());

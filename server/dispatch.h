@@ -87,7 +87,8 @@ class Caller : public LockWaiter {
     StoredArgs args;
     ShardGuard guard;
     OutputBuffer output;  // what a worker writes
-    int attempts = 0;
+    int attempts = 0;  // to get its shards: parked that often
+    int rounds = 0;    // of its growing guard: gave back what it had that often
     bool wants_growing = false;
     bool counted_hand_over = false;
     bool writes_alone = false;  // of kWritesLast: on a worker it keeps its keys for itself from the start
@@ -104,6 +105,10 @@ class Caller : public LockWaiter {
 
 enum class Outcome { kDone, kSuspended };
 
+// How often a command tries for its shards before it parks, and parks before it asks for the growing right.
+inline constexpr int kSpinsBeforeParking = 200;
+inline constexpr int kAttemptsBeforeGrowing = 4;
+
 class Dispatcher final : public CommandRunner {
  public:
   struct Parts {
@@ -113,8 +118,10 @@ class Dispatcher final : public CommandRunner {
   };
   Dispatcher(const Parts& parts, ThreadStatistics* statistics);
 
-  // At the top of every loop turn: time, configuration.
+  // At the top of every loop turn and before each piece of work in it: time, configuration.
   void begin_turn();
+  // A reactor's turn is over, it polls again.
+  void end_turn();
   const Environment& environment() const { return environment_; }
   KeyspaceStats& keyspace_stats() { return keyspace_stats_; }
   ThreadStatistics& statistics() { return *statistics_; }
@@ -138,6 +145,7 @@ class Dispatcher final : public CommandRunner {
   // Runs `work` on this reactor's thread under exclusive locks of the mask, as soon as they can be had: mostly at once.
   using GuardedWork = std::function<void(ShardGuard* guard)>;
   void with_shards(Reactor& reactor, ShardMask mask, GuardedWork work);
+  struct ShardTask;
 
   // Takes the session's watches off their keys, as soon as their shards can be had.
   void forget_watched(Session& session, Reactor& reactor);
@@ -182,6 +190,9 @@ class Dispatcher final : public CommandRunner {
   enum class Acquired : uint8_t { kYes, kWaits, kRefused };
   Acquired acquire(Caller& caller, const Command* command, ShardMask mask, LockMode mode, bool growing,
                    ShardGuard* guard);
+  static int grow_patiently(ShardGuard* guard, ShardMask mask, int* rounds);
+  void pursue(std::unique_ptr<ShardTask> task);
+  bool take_shards(ShardTask* task);
   bool is_busy(const Caller& caller, const Command* command, ShardMask mask) const;
   Outcome refuse_as_busy(Caller& caller, const Command* command, ShardGuard* guard);
   Outcome run_guarded(Caller& caller, const Command* command, const Args& args, const KeyHashes& keys, ShardGuard* guard,
@@ -202,7 +213,8 @@ class Dispatcher final : public CommandRunner {
   void fill(Context* ctx, const Command* command, const Args& args, Session* session, Reply* reply);
   void call(Context* ctx, bool again = false);
   static void note_call(const Session& session, const Command* command);
-  void feed_monitor(Context* ctx);
+  bool is_monitored(const Context& ctx) const;
+  void feed_monitor(Context* ctx, bool before);
   void count_call(Context* ctx, uint64_t ns);
   void settle_effects(Context* ctx);
   void note_reads(Context* ctx);
@@ -257,6 +269,8 @@ class Dispatcher final : public CommandRunner {
   WorkerPool* const* const workers_;
   ThreadStatistics* const statistics_;
   const CycleClock clock_;
+  uint64_t turn_began_ = 0;  // cycles; 0: nothing to do since the last turn
+  uint64_t turn_commands_begin_ = 0;
   KeyspaceStats keyspace_stats_;
   Environment environment_;
   EffectBuffer effects_;

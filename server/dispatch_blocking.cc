@@ -14,9 +14,6 @@ namespace synap {
 
 namespace {
 
-// How often a waiter's other shards are tried before its own reactor runs it.
-constexpr int kSpinsBeforeParking = 200;
-
 // A command blocked on keys. Whoever makes a key ready runs it, with a session of its own; the client is only told.
 struct BlockedCommand final : Waiter {
   BlockedCommand(const Session& of, const Command* blocked_command, StoredArgs blocked_args)
@@ -32,23 +29,24 @@ struct BlockedCommand final : Waiter {
   StoredArgs args;
 };
 
-// Work that waits for shards without a client: repeats itself until it got them.
-struct ShardTask final : LockWaiter {
-  ShardTask(Dispatcher* d, Reactor* r, ShardMask m, Dispatcher::GuardedWork w)
+}  // namespace
+
+// Work that waits for shards without a client.
+struct Dispatcher::ShardTask final : LockWaiter {
+  ShardTask(Dispatcher* d, Reactor* r, ShardMask m, GuardedWork w)
       : dispatcher(d), reactor(r), mask(m), work(std::move(w)) {}
   void wake() override {
-    reactor->post([this] {
-      dispatcher->with_shards(*reactor, mask, std::move(work));
-      delete this;
-    });
+    reactor->post([this] { dispatcher->pursue(std::unique_ptr<ShardTask>(this)); });
   }
   Dispatcher* dispatcher;
   Reactor* reactor;
   ShardMask mask;
-  Dispatcher::GuardedWork work;
+  GuardedWork work;
+  ShardGuard guard;
+  int attempts = 0;
+  int rounds = 0;
+  bool handed_over = false;
 };
-
-}  // namespace
 
 bool Dispatcher::block(Caller& caller, Context* ctx) {
   BlockRequest& request = *ctx->block_request_;
@@ -194,20 +192,47 @@ void Dispatcher::count_unblocked(const Waiter& waiter, bool failed) {
 }
 
 void Dispatcher::with_shards(Reactor& reactor, ShardMask mask, GuardedWork work) {
-  ShardGuard guard;
-  for (;;) {
-    const int missed = guard.try_take(server_.keyspace, server_.guards, mask, LockMode::kExclusive);
-    if (missed < 0) break;
-    auto task = std::make_unique<ShardTask>(this, &reactor, mask, std::move(work));
-    if (server_.keyspace->shard(static_cast<size_t>(missed)).lock.wait(task.get(), LockMode::kExclusive, false)) {
-      static_cast<void>(task.release());  // deletes itself after it was woken
-      return;
-    }
-    work = std::move(task->work);
+  pursue(std::make_unique<ShardTask>(this, &reactor, mask, std::move(work)));
+}
+
+void Dispatcher::pursue(std::unique_ptr<ShardTask> task) {
+  if (!take_shards(task.get())) {
+    static_cast<void>(task.release());  // in a lock's queue until it is woken
+    return;
   }
-  work(&guard);
+  task->work(&task->guard);
   journal_effects();
-  guard.release();
+  task->guard.release();
+}
+
+// As commands get theirs (acquire). False: it waits.
+bool Dispatcher::take_shards(ShardTask* task) {
+  ShardGuard& guard = task->guard;
+  while (!guard.growing()) {
+    const int missed = guard.try_take(server_.keyspace, server_.guards, task->mask, LockMode::kExclusive);
+    if (missed < 0) {
+      if (task->attempts > kAttemptsBeforeGrowing) server_.guards->pass_on_growing();
+      return true;
+    }
+    if (++task->attempts <= kAttemptsBeforeGrowing) {
+      ShardLock& lock = server_.keyspace->shard(static_cast<size_t>(missed)).lock;
+      if (lock.wait(task, LockMode::kExclusive, false)) return false;
+    } else if (!server_.guards->try_take_growing(task)) {
+      return false;
+    } else {
+      guard.begin_growing(server_.keyspace, server_.guards, LockMode::kExclusive);
+    }
+  }
+  for (;;) {
+    const int missed = grow_patiently(&guard, task->mask, &task->rounds);
+    if (missed < 0) break;
+    if (server_.keyspace->shard(static_cast<size_t>(missed)).lock.wait(task, LockMode::kExclusive, true)) {
+      if (!std::exchange(task->handed_over, true)) server_.guards->hand_over();
+      return false;
+    }
+  }
+  if (std::exchange(task->handed_over, false)) server_.guards->take_back();
+  return true;
 }
 
 }  // namespace synap

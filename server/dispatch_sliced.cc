@@ -34,7 +34,7 @@ Outcome Dispatcher::run_sliced(Caller& caller, const Command* command, const Arg
   ctx.guard_ = &call->guard;
   ctx.guard_is_fixed_ = !may_grow;
   if (ctx.effects_ != nullptr) ctx.effects_ = &call->effects;
-  feed_monitor(&ctx);
+  feed_monitor(&ctx, true);
   const uint64_t begin = cycles_now();
   command->handler(ctx);
   SlicedCall::Step step = SlicedCall::Step::kDone;
@@ -91,6 +91,7 @@ Outcome Dispatcher::continue_sliced(Caller& caller) {
 Outcome Dispatcher::finish_sliced(LongCall* call) {
   Context& ctx = call->ctx;
   count_call(&ctx, call->busy_ns);
+  feed_monitor(&ctx, false);
   note_reads(&ctx);
   settle_effects(&ctx);
   std::swap(effects_, call->effects);
@@ -137,13 +138,14 @@ class DispatchedInnerCall final : public InnerCall {
     }
     const uint64_t begin = cycles_now();
     if (!std::exchange(started_, true)) {
-      dispatcher_->feed_monitor(&ctx_);
+      dispatcher_->feed_monitor(&ctx_, true);
       ctx_.command_->handler(ctx_);
     }
     const SlicedCall::Step step = ctx_.sliced_call_ == nullptr ? SlicedCall::Step::kDone : ctx_.sliced_call_->step(ctx_);
     busy_ns_ += dispatcher_->clock_.nanoseconds(cycles_now() - begin);
     if (step != SlicedCall::Step::kDone) return step;
     dispatcher_->count_call(&ctx_, busy_ns_);
+    dispatcher_->feed_monitor(&ctx_, false);
     dispatcher_->note_reads(&ctx_);
     dispatcher_->settle_effects(&ctx_);
     hand_results();

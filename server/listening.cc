@@ -98,6 +98,13 @@ void Listening::stop() {
   }
 }
 
+void Listening::refuse() {
+  LockGuard guard(mutex_);
+  for (const Listeners& listeners : listeners_) {
+    for (const auto& listener : listeners) listener->release();
+  }
+}
+
 void Listening::announce() const {
   const Config& config = config_->current();
   if (config.port != 0) log_notice("Ready to accept connections tcp");

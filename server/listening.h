@@ -33,6 +33,8 @@ class Listening {
   bool start();
   // On the acceptor's thread.
   void stop();
+  // Any thread: from now on nobody can connect. The sockets themselves go with stop().
+  void refuse();
   // The lines that tell the world.
   void announce() const;
 

@@ -96,6 +96,8 @@ struct Synap::Impl final : KeyspaceObserver {
   void set_up_lane(Lane& lane);
   void after_poll(Lane& lane);
   void cron(Lane& lane);
+  void lane_cron(Lane& lane, int64_t now_ms);
+  void server_cron(Lane& lane, int64_t now_ms);
   void maxmemory_changed(const Config& after);
   void print_banner() const;
   bool shutdown_saves(uint32_t flags) const;
@@ -151,7 +153,7 @@ struct Synap::Impl final : KeyspaceObserver {
   std::unique_ptr<Tracking> tracking;
   std::unique_ptr<WorkerPool> workers;
   WorkerPool* workers_pointer = nullptr;
-  RateMeter commands_rate, input_rate, output_rate;  // reactor 0
+  RateMeter commands_rate, input_rate, output_rate, turn_rate, turn_ns_rate;  // reactor 0
   WorkerPool* const no_workers = nullptr;
   TlsLoad tls_load;
   std::unique_ptr<Listening> listening;
@@ -317,6 +319,7 @@ void Synap::Impl::after_poll(Lane& lane) {
   }
   for (const uint64_t id : std::exchange(lane.released, {})) lane.clients.erase(id);
   aof->writer().kick();
+  lane.dispatcher->end_turn();
 }
 
 // The journal is durable further than it was: the replies that waited for that leave.
@@ -339,7 +342,14 @@ void Synap::Impl::release_gated(Lane& lane) {
 
 void Synap::Impl::cron(Lane& lane) {
   lane.dispatcher->begin_turn();  // timers run before the poll's check phase
-  const int64_t now_ms = lane.dispatcher->environment().now_ms;
+  const int64_t began_us = monotonic_us();
+  lane_cron(lane, lane.dispatcher->environment().now_ms);
+  if (lane.reactor->index() == 0) server_cron(lane, lane.dispatcher->environment().now_ms);
+  lane.dispatcher->statistics().cron_us.add(static_cast<uint64_t>(monotonic_us() - began_us));
+}
+
+// What each reactor does for its share.
+void Synap::Impl::lane_cron(Lane& lane, int64_t now_ms) {
   if (!server.cron_paused.load(std::memory_order_relaxed) && !state.has(kStateLoading)) {
     const int64_t began_us = monotonic_us();
     lane.dispatcher->expire_cycle(lane.reactor->index(), lanes.size(), kExpireBudgetUs);
@@ -351,7 +361,10 @@ void Synap::Impl::cron(Lane& lane) {
   for (const auto& [id, client] : lane.clients) all.push_back(client.get());
   for (Client* client : all) client->cron(now_ms);
   lane.dispatcher->schedule_defrag(*lane.reactor);
-  if (lane.reactor->index() != 0) return;
+}
+
+// What is done once for all, on reactor 0.
+void Synap::Impl::server_cron(Lane& lane, int64_t now_ms) {
   sample_rates();
   server.pause.check(&state, clients.get(), now_ms);
   if (server.caches_exist()) tracking->keep_limit(static_cast<size_t>(config.current().tracking_table_max_keys));
@@ -375,6 +388,8 @@ void Synap::Impl::sample_rates() {
   sample(&commands_rate, &ThreadStatistics::commands, &server.operations_per_second);
   sample(&input_rate, &ThreadStatistics::net_in_bytes, &server.input_bytes_per_second);
   sample(&output_rate, &ThreadStatistics::net_out_bytes, &server.output_bytes_per_second);
+  sample(&turn_rate, &ThreadStatistics::turns, &server.turns_per_second);
+  sample(&turn_ns_rate, &ThreadStatistics::turn_ns, &server.turn_ns_per_second);
 }
 
 // Old configurations are freed once no thread can hold one: reactors have passed a turn and workers a job; threads that
@@ -632,7 +647,7 @@ void Synap::Impl::begin_loading() {
     LuaEngineOptions options;
     options.jit = config.current().lua_jit;
     ScriptThread& thread = scripting.thread(replayer.get(), options);
-    return load_function_libraries(thread, scripting.registry(), codes, replace);
+    return load_function_libraries(thread, scripting.registry(), codes, replace, replace);
   };
   const bool loading = persistence->begin_loading(replayer.get(), load_libraries, [this](const Status& status) {
     lanes.front().reactor->post([this, status] { finish_loading(status); });
@@ -699,6 +714,8 @@ std::string Synap::Impl::begin_shutdown(uint32_t flags) {
     }
     save_at_end = true;
   }
+  listening->refuse();
+  persistence->end_child();
   state.set(kStateShuttingDown);
   lanes.front().reactor->post([this] { stop(); });
   return {};

@@ -192,19 +192,32 @@ void debug_log(Context& ctx) {
 }
 
 // DEBUG POPULATE count [prefix [size]]: existing keys stay as they are.
+void populate(Context& ctx, const std::string& prefix, const std::vector<int64_t>& numbers, size_t size) {
+  for (const int64_t i : numbers) {
+    const std::string key = prefix + to_text(i);
+    if (ctx.peek(key) != nullptr) continue;
+    std::string value = "value:" + to_text(i);
+    if (size != 0) value.resize(size, '\0');
+    ctx.set_string(key, value);
+  }
+}
+
+// Shard by shard in portions, so that nobody waits for long.
 void debug_populate(Context& ctx) {
+  constexpr int64_t kPortion = 16384;
   int64_t count;
   int64_t size = 0;
   if (!ctx.parse_range(ctx.arg(2), 0, INT64_MAX, &count)) return;
   if (ctx.argc() > 4 && !ctx.parse_range(ctx.arg(4), 0, INT64_MAX, &size)) return;
-  const std::string prefix = ctx.argc() > 3 ? std::string(ctx.arg(3)) : "key";
-  std::string value;
-  for (int64_t i = 0; i < count; ++i) {
-    const std::string key = prefix + ":" + to_text(i);
-    if (ctx.peek(key) != nullptr) continue;
-    value = "value:" + to_text(i);
-    if (size != 0) value.resize(static_cast<size_t>(size), '\0');
-    ctx.set_string(key, value);
+  const std::string prefix = (ctx.argc() > 3 ? std::string(ctx.arg(3)) : "key") + ":";
+  std::array<std::vector<int64_t>, kShards> numbers;
+  for (int64_t first = 0; first < count; first += kPortion) {
+    const int64_t end = std::min(count, first + kPortion);
+    for (int64_t i = first; i < end; ++i) numbers[shard_index(hash_bytes(prefix + to_text(i)))].push_back(i);
+    for (size_t shard = 0; shard < kShards; ++shard) {
+      ctx.with_shard(shard, [&] { populate(ctx, prefix, numbers[shard], static_cast<size_t>(size)); });
+      numbers[shard].clear();
+    }
   }
   ctx.changed({}, static_cast<uint64_t>(count), 0, {});
   ctx.no_effect();
@@ -213,12 +226,11 @@ void debug_populate(Context& ctx) {
 
 uint64_t debug_cost(Context& ctx) {
   if (equals_ignore_case(ctx.arg(1), "loadaof") || equals_ignore_case(ctx.arg(1), "reload")) return UINT64_MAX;
-  int64_t count = 0;
-  const bool populates = equals_ignore_case(ctx.arg(1), "populate") && ctx.argc() > 2 && parse_int64(ctx.arg(2), &count);
-  const bool sleeps = equals_ignore_case(ctx.arg(1), "sleep");
-  const bool digests = equals_ignore_case(ctx.arg(1), "digest");
-  if (digests) return ctx.keyspace().key_count(ctx.db());
-  return populates && !sleeps ? static_cast<uint64_t>(std::max<int64_t>(count, 0)) : 0;
+  return equals_ignore_case(ctx.arg(1), "digest") ? ctx.keyspace().key_count(ctx.db()) : 0;
+}
+
+uint32_t debug_guard(Server&, ArgViews args) {
+  return args.size() > 1 && equals_ignore_case(args[1], "populate") ? uint32_t{kGuardSelf} : 0;
 }
 
 void debug_digest(Context& ctx) { ctx.reply().simple(digest_hex(keyspace_digest(ctx))); }
@@ -281,9 +293,10 @@ void debug_reload(Context& ctx) {
   }
   Persistence& persistence = *ctx.server().persistence;
   if (save && !persistence.save(ctx.now_ms()).ok()) return ctx.error("ERR");
-  const Status status = persistence.load_now(!flush, merge, [&ctx](const std::vector<std::string>& codes, bool add) {
-    return load_function_libraries(script_thread(ctx), ctx.server().scripting->registry(), codes, add);
-  });
+  const auto load_libraries = [&ctx, keep = !flush](const std::vector<std::string>& codes, bool replace) {
+    return load_function_libraries(script_thread(ctx), ctx.server().scripting->registry(), codes, keep, replace);
+  };
+  const Status status = persistence.load_now(!flush, merge, load_libraries);
   if (!status.ok()) return ctx.error("ERR Error trying to load the RDB dump, check server logs.");
   log_warning("DB reloaded by DEBUG RELOAD");
   ctx.reply().ok();
@@ -294,7 +307,7 @@ void debug_loadaof(Context& ctx) {
   Server& server = ctx.server();
   const Status status = server.persistence->load_aof_now(
       server.replayer, [&ctx](const std::vector<std::string>& codes, bool add) {
-        return load_function_libraries(script_thread(ctx), ctx.server().scripting->registry(), codes, add);
+        return load_function_libraries(script_thread(ctx), ctx.server().scripting->registry(), codes, add, add);
       });
   if (!status.ok()) return ctx.error("ERR Error trying to load the AOF files, check server logs.");
   log_warning("Append Only File loaded by DEBUG LOADAOF");
@@ -387,7 +400,7 @@ void cmd_debug(Context& ctx) {
 
 constexpr Command kRows[] = {
     {.name = "debug", .handler = cmd_debug, .arity = -2, .flags = kAdmin | kNoScript | kLoading | kStale | kProtected | kAllShards,
-     .cost = debug_cost},
+     .cost = debug_cost, .guard = debug_guard},
 };
 
 }  // namespace

@@ -18,6 +18,7 @@ struct InfoSection {
   std::string_view title;
   InfoSectionWriter write;
   bool by_default;
+  bool only_named = false;  // not even by "all"
 };
 
 constexpr InfoSection kSections[] = {
@@ -35,6 +36,7 @@ constexpr InfoSection kSections[] = {
     {"latencystats", "Latencystats", info_latencystats, false},
     {"cluster", "Cluster", info_cluster, true},
     {"keyspace", "Keyspace", info_keyspace, true},
+    {"debug", "Debug", info_debug, false, true},
 };
 
 // INFO [section …]: "default", "all" and "everything" stand for groups; unknown names are ignored, as in Redis.
@@ -52,7 +54,7 @@ void cmd_info(Context& ctx) {
   InfoWriter info(&text);
   for (const InfoSection& section : kSections) {
     const bool named = wanted.count(std::string(section.name)) != 0;
-    if (!named && !all && !(defaults && section.by_default)) continue;
+    if (!named && !(all && !section.only_named) && !(defaults && section.by_default)) continue;
     if (!text.empty()) text += "\r\n";
     text.append("# ").append(section.title).append("\r\n");
     section.write(ctx.server(), info);

@@ -20,6 +20,7 @@ void info_clients(Server& server, InfoWriter& info);
 void info_memory(Server& server, InfoWriter& info);
 void info_compression(Server& server, InfoWriter& info);
 void info_stats(Server& server, InfoWriter& info);
+void info_debug(Server& server, InfoWriter& info);
 void info_cpu(Server& server, InfoWriter& info);
 void info_keyspace(Server& server, InfoWriter& info);
 // server/admin/info_commandstats.cc

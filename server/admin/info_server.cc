@@ -175,6 +175,14 @@ void info_memory(Server& server, InfoWriter& info) {
   info.number("lazyfreed_objects", background_freed_objects());
 }
 
+uint64_t command_ns(const Statistics& statistics) {
+  uint64_t sum = 0;
+  statistics.for_each([&](const ThreadStatistics& thread) {
+    for (const CommandStatistics& command : thread.per_command) sum += command.nanoseconds.get();
+  });
+  return sum;
+}
+
 void info_stats(Server& server, InfoWriter& info) {
   const Statistics& statistics = *server.statistics;
   info.number("total_connections_received", statistics.sum(&ThreadStatistics::connections));
@@ -231,8 +239,8 @@ void info_stats(Server& server, InfoWriter& info) {
   info.number("unexpected_error_replies", 0);
   info.number("total_error_replies", statistics.sum(&ThreadStatistics::errors));
   info.number("dump_payload_sanitizations", 0);
-  info.number("total_reads_processed", 0);
-  info.number("total_writes_processed", 0);
+  info.number("total_reads_processed", statistics.sum(&ThreadStatistics::reads));
+  info.number("total_writes_processed", statistics.sum(&ThreadStatistics::writes));
   info.number("io_threaded_reads_processed", 0);
   info.number("io_threaded_writes_processed", 0);
   info.number("client_query_buffer_limit_disconnections", statistics.sum(&ThreadStatistics::query_limit_disconnections));
@@ -240,12 +248,28 @@ void info_stats(Server& server, InfoWriter& info) {
               statistics.sum(&ThreadStatistics::output_limit_disconnections));
   info.number("reply_buffer_shrinks", 0);
   info.number("reply_buffer_expands", 0);
+  const auto turns_per_second = static_cast<uint64_t>(server.turns_per_second.load(std::memory_order_relaxed));
+  const auto turn_ns_per_second = static_cast<uint64_t>(server.turn_ns_per_second.load(std::memory_order_relaxed));
+  info.number("eventloop_cycles", statistics.sum(&ThreadStatistics::turns));
+  info.number("eventloop_duration_sum", statistics.sum(&ThreadStatistics::turn_ns) / 1000);
+  info.number("eventloop_duration_cmd_sum", command_ns(statistics) / 1000);
+  info.number("instantaneous_eventloop_cycles_per_sec", turns_per_second);
+  info.number("instantaneous_eventloop_duration_usec", turn_ns_per_second / std::max<uint64_t>(turns_per_second, 1) / 1000);
   info.number("slow_lane_commands", statistics.sum(&ThreadStatistics::slow_lane_commands));
   info.number("parked_commands", statistics.sum(&ThreadStatistics::parked_commands));
   info.number("acl_access_denied_auth", server.acl->log().denied(AclDenial::kAuth));
   info.number("acl_access_denied_cmd", server.acl->log().denied(AclDenial::kCommand));
   info.number("acl_access_denied_key", server.acl->log().denied(AclDenial::kKey));
   info.number("acl_access_denied_channel", server.acl->log().denied(AclDenial::kChannel));
+}
+
+// The append-only file has its own thread: no reactor spends time in it.
+void info_debug(Server& server, InfoWriter& info) {
+  const Statistics& statistics = *server.statistics;
+  info.number("eventloop_duration_aof_sum", 0);
+  info.number("eventloop_duration_cron_sum", statistics.sum(&ThreadStatistics::cron_us));
+  info.number("eventloop_duration_max", statistics.max(&ThreadStatistics::turn_ns_max) / 1000);
+  info.number("eventloop_cmd_per_cycle_max", statistics.max(&ThreadStatistics::turn_commands_max));
 }
 
 void info_cpu(Server&, InfoWriter& info) {

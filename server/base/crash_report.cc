@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
@@ -92,6 +93,17 @@ void on_crash(int number, siginfo_t* info, void*) {
   raise(number);
 }
 
+// Somebody asks where the thread is: as Redis, whether its watchdog is on or not.
+void on_alarm(int, siginfo_t* info, void*) {
+  const int saved_errno = errno;
+  log().write_raw("\n--- WATCHDOG TIMER EXPIRED ---\n");
+  Line().text("Received SIGALRM").write();
+  if (info->si_code <= 0) Line().text("Sent by PID: ").number(info->si_pid).write();
+  log_stack_trace();
+  log().write_raw("--------\n");
+  errno = saved_errno;
+}
+
 [[noreturn]] void report_and_abort() {
   log_stack_trace();
   end_report();
@@ -110,6 +122,9 @@ void install_crash_handlers(CrashSection section) {
   action.sa_flags = SA_NODEFER | SA_RESETHAND | SA_SIGINFO;
   action.sa_sigaction = on_crash;
   for (const int number : kSignals) sigaction(number, &action, nullptr);
+  action.sa_flags = SA_RESTART | SA_SIGINFO;
+  action.sa_sigaction = on_alarm;
+  sigaction(SIGALRM, &action, nullptr);
 }
 
 void remove_crash_handlers() {

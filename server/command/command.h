@@ -28,6 +28,7 @@ enum CallGuard : uint32_t {
   kGuardAllShards = 1U << 0,  // touches keys that the call does not name
   kGuardShared = 1U << 1,     // only reads, though the row says kWrite
   kGuardDeclared = 1U << 2,   // keeps to the keys it names, though the row says kGrowingGuard: it runs in parallel
+  kGuardSelf = 1U << 3,       // none: on a worker, the call locks one shard at a time itself (Context::with_shard)
 };
 // A set of CallGuard bits.
 using GuardFunction = uint32_t (*)(Server& server, ArgViews args);

@@ -359,6 +359,15 @@ void Context::for_each_shard(const std::function<void(Shard&)>& visit) {
   }
 }
 
+void Context::with_shard(size_t shard, const std::function<void()>& work) {
+  if (guard_ != nullptr) return work();
+  ShardGuard guard = ShardGuard::of_one(&keyspace(), shard);
+  guard_ = &guard;
+  work();
+  guard_ = nullptr;
+  guard.release();
+}
+
 void Context::touch(const Entry* entry, Touch when) {
   const bool spared = session_ != nullptr && session_->has(kSessionNoTouch);
   if (when == Touch::kNever || (spared && when != Touch::kAlways)) return;

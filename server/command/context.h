@@ -452,6 +452,8 @@ class Context {
   // visit(Shard&) for every shard: under this command's guard if it covers them all, else one at a time, each locked for
   // reading while it is visited (KEYS and the like on a worker thread; see kSelfGuarded).
   void for_each_shard(const std::function<void(Shard&)>& visit);
+  // work() may write in the shard: under this command's guard if it has one, else (kGuardSelf) the shard is locked for it.
+  void with_shard(size_t shard, const std::function<void()>& work);
   CommandRunner& runner() { return *environment_->runner; }
   // Goes on with the command as a sliced one: the handler returns without replying, the call's steps reply. In EXEC all
   // steps run at once.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include "server/base/clock.h"
 #include "server/base/quoted_args.h"
@@ -11,10 +12,8 @@
 
 namespace synap {
 
-namespace {
-
 // `+1339518083.107412 [0 127.0.0.1:60866] "keys" "*"` as Redis prints it.
-std::string monitor_line(Context& ctx) {
+std::string MonitorFeed::line_of(Context& ctx) {
   const int64_t now_us = wall_clock_us();
   char time[40];
   std::snprintf(time, sizeof time, "+%lld.%06lld", static_cast<long long>(now_us / 1000000),
@@ -30,12 +29,10 @@ std::string monitor_line(Context& ctx) {
   line += "]";
   for (size_t i = 0; i < ctx.argc(); ++i) {
     line += " ";
-    line += ctx.command().hides(ctx.args(), i) ? "(redacted)" : quote_arg(ctx.arg(i));
+    line += ctx.command().hides(ctx.args(), i) ? "\"(redacted)\"" : quote_arg(ctx.arg(i));
   }
   return line + "\r\n";
 }
-
-}  // namespace
 
 void MonitorFeed::add(uint64_t client_id) {
   LockGuard guard(mutex_);
@@ -49,8 +46,8 @@ void MonitorFeed::remove(uint64_t client_id) {
   count_.store(ids_.size(), std::memory_order_relaxed);
 }
 
-void MonitorFeed::feed(Context& ctx) {
-  const auto line = std::make_shared<const std::string>(monitor_line(ctx));
+void MonitorFeed::feed(std::string text) {
+  const auto line = std::make_shared<const std::string>(std::move(text));
   std::vector<uint64_t> ids;
   {
     LockGuard guard(mutex_);

@@ -1,5 +1,5 @@
-// MonitorFeed: the clients in MONITOR mode. Every command is shown to them before it runs, in the order of execution of
-// each thread; the line is encoded once.
+// MonitorFeed: the clients in MONITOR mode. Every command is shown to them after it ran (a script before what it runs), in
+// the order of execution of each thread; the line is encoded once.
 #pragma once
 
 #include <atomic>
@@ -21,7 +21,9 @@ class MonitorFeed {
   bool active() const { return count_.load(std::memory_order_relaxed) != 0; }
   void add(uint64_t client_id);
   void remove(uint64_t client_id);
-  void feed(Context& ctx);
+  // Made before the command runs, which may take its arguments over.
+  static std::string line_of(Context& ctx);
+  void feed(std::string line);
 
  private:
   ClientDirectory* const clients_;

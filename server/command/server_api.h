@@ -115,6 +115,7 @@ struct Server {
   size_t startup_memory_bytes = 0;
   std::vector<std::atomic<int64_t>> mean_ttl_ms;  // per database, of the keys that active expiry saw lately
   std::atomic<int64_t> operations_per_second{0}, input_bytes_per_second{0}, output_bytes_per_second{0};
+  std::atomic<int64_t> turns_per_second{0}, turn_ns_per_second{0};  // of all reactors' loops
 
   std::function<void()> all_flushed;  // FLUSHALL was done, under its guard
   // What a write gets while kStateDiskError is set. Set by persistence.

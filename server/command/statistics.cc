@@ -47,7 +47,8 @@ void ThreadStatistics::reset() {
   }
   for (Counter* counter : {&commands, &connections, &rejected_connections, &net_in_bytes, &net_out_bytes, &errors,
                            &output_limit_disconnections, &query_limit_disconnections, &evicted_clients,
-                           &slow_lane_commands, &parked_commands, &acl_denied_auth, &acl_denied_command,
+                           &slow_lane_commands, &parked_commands, &reads, &writes, &turns, &turn_ns,
+                           &turn_ns_max, &turn_commands_max, &cron_us, &acl_denied_auth, &acl_denied_command,
                            &acl_denied_key, &acl_denied_channel}) {
     counter->reset();
   }

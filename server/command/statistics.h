@@ -2,6 +2,7 @@
 // relaxed stores; INFO sums all of them. CONFIG RESETSTAT posts a reset to the owners' next look (generation).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -22,6 +23,9 @@ class Counter {
   void add(uint64_t n = 1) { value_.store(get() + n, std::memory_order_relaxed); }
   uint64_t get() const { return value_.load(std::memory_order_relaxed); }
   void reset() { value_.store(0, std::memory_order_relaxed); }
+  void raise_to(uint64_t n) {
+    if (n > get()) value_.store(n, std::memory_order_relaxed);
+  }
 
  private:
   std::atomic<uint64_t> value_{0};
@@ -84,6 +88,8 @@ struct ThreadStatistics {
   std::vector<CommandStatistics> per_command;  // by CommandTable::index_of
   Counter commands, connections, rejected_connections, net_in_bytes, net_out_bytes, errors;
   Counter output_limit_disconnections, query_limit_disconnections, evicted_clients, slow_lane_commands, parked_commands;
+  Counter reads, writes;                       // of sockets
+  Counter turns, turn_ns, turn_ns_max, turn_commands_max, cron_us;  // of the reactor's loop: what it did between polls
   Counter acl_denied_auth, acl_denied_command, acl_denied_key, acl_denied_channel;
 
   // Errors by their code. Rare, so under a lock.
@@ -115,6 +121,13 @@ class Statistics {
     return total;
   }
   void reset();
+  // The largest of a counter that each thread raises to its own maximum.
+  template <class Member>
+  uint64_t max(Member member) const {
+    uint64_t largest = 0;
+    for_each([&](const ThreadStatistics& thread) { largest = std::max(largest, (thread.*member).get()); });
+    return largest;
+  }
   size_t threads() const { return thread_count_.load(std::memory_order_relaxed); }
 
  private:

@@ -36,6 +36,18 @@ void GuardRegistry::release_growing() {
   if (waiter != nullptr) waiter->wake();
 }
 
+void GuardRegistry::pass_on_growing() {
+  LockWaiter* waiter = nullptr;
+  {
+    LockGuard guard(mutex_);
+    if (growing_taken_) return;  // it passes on when that ends
+    waiter = first_waiting_;
+    if (waiter != nullptr) first_waiting_ = waiter->next;
+    if (first_waiting_ == nullptr) last_waiting_ = nullptr;
+  }
+  if (waiter != nullptr) waiter->wake();
+}
+
 void GuardRegistry::wake_waiters() {
   LockWaiter* waiter;
   {
@@ -48,6 +60,16 @@ void GuardRegistry::wake_waiters() {
     waiter->wake();
     waiter = next;
   }
+}
+
+ShardGuard ShardGuard::of_one(Keyspace* keyspace, size_t shard) {
+  lock_blocking(keyspace->shard(shard).lock, LockMode::kExclusive);
+  ShardGuard guard;
+  guard.keyspace_ = keyspace;
+  guard.mode_ = LockMode::kExclusive;
+  guard.mask_ = ShardMask{1} << shard;
+  guard.physical_ = true;
+  return guard;
 }
 
 int ShardGuard::try_take(Keyspace* keyspace, GuardRegistry* registry, ShardMask mask, LockMode mode) {
@@ -91,6 +113,11 @@ int ShardGuard::try_grow(ShardMask mask) {
     mask_ |= ShardMask{1} << index;
   }
   return -1;
+}
+
+void ShardGuard::let_go() {
+  SYNAP_ASSERT(growing_);
+  unlock(std::exchange(mask_, 0));
 }
 
 bool ShardGuard::try_extend(ShardMask mask) {

@@ -34,6 +34,8 @@ class GuardRegistry {
   // The growing right. False: somebody has it; the waiter is queued and will be woken.
   bool try_take_growing(LockWaiter* waiter);
   void release_growing();
+  // For whoever was woken to take the growing right and does not want it any more: the next may.
+  void pass_on_growing();
   // Wakes all who wait for the growing right, to look again whether they still want to.
   void wake_waiters();
 
@@ -72,6 +74,9 @@ class ShardGuard {
     return guard;
   }
 
+  // For a worker's job that holds nothing: waits for one shard, for writing.
+  static ShardGuard of_one(Keyspace* keyspace, size_t shard);
+
   // Takes all shards of `mask` or none. On failure returns the index of the shard that was missed, else -1.
   int try_take(Keyspace* keyspace, GuardRegistry* registry, ShardMask mask, LockMode mode);
 
@@ -79,6 +84,10 @@ class ShardGuard {
   void begin_growing(Keyspace* keyspace, GuardRegistry* registry, LockMode mode);
   // Takes the shards of `mask` not held yet, claiming the first that is busy: its index, or -1 when all are held.
   int try_grow(ShardMask mask);
+
+  // A growing guard that has changed nothing yet gives its shards back while it waits for one that is held for long: only
+  // that one, which it claimed, is kept from others.
+  void let_go();
 
   // More shards for a guard that is alone (a mere mask) or growing. False: a shard is busy (and claimed).
   bool try_extend(ShardMask mask);
