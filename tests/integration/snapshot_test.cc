@@ -180,10 +180,3 @@ TEST_CASE("snapshot-keep keeps that many older files") {
   CHECK(exists("dump.rdb.2"));
   CHECK_FALSE(exists("dump.rdb.3"));
 }
-
-TEST_CASE("Promises that this version cannot keep are refused") {
-  ServerProcess server(kNoSavePoints);
-  Client client(server.port());
-  CHECK(client.text({"CONFIG", "SET", "appendonly", "yes"}).find("append-only file is not part of this version") != std::string::npos);
-  CHECK(client.text({"CONFIG", "SET", "rdbcompression", "zstd"}).starts_with("ERR CONFIG SET failed"));
-}
