@@ -92,10 +92,10 @@ Status ForkedChild::start(Purpose purpose, int64_t now_ms, const Work& work, std
   if (pid < 0) return Status(StatusCode::kIoError, std::strerror(errno));
   const int64_t threshold_ms = server_->config->current().latency_monitor_threshold;
   if (threshold_ms > 0 && took_us / 1000 >= threshold_ms) server_->latency->add("fork", took_us / 1000);
-  forks_.fetch_add(1, std::memory_order_relaxed);
   began_ms_.store(now_ms, std::memory_order_relaxed);
   purpose_.store(purpose, std::memory_order_relaxed);
   pid_.store(pid, std::memory_order_release);
+  forks_.fetch_add(1, std::memory_order_release);  // whoever sees it counted sees it run
   log_notice(purpose == Purpose::kSnapshot ? "Background saving started by pid %d"
                                            : "Background append only file rewriting started by pid %d",
              pid);
@@ -179,7 +179,7 @@ ForkedChild::Figures ForkedChild::figures() const {
           .keys_total = now ? keys_total_.load(relaxed) : 0,
           .cow_bytes = now ? page_->cow_bytes.load(relaxed) : 0,
           .cow_peak = now ? page_->cow_peak.load(relaxed) : 0,
-          .forks = forks_.load(relaxed),
+          .forks = forks_.load(std::memory_order_acquire),
           .last_fork_us = last_fork_us_.load(relaxed)};
 }
 
