@@ -73,10 +73,11 @@ Status Aof::adopt_old_file(AofManifest* manifest) {
   AofManifest fresh;
   fresh.base = AofFile{old, 1};
   fresh.base_sequence = 1;
-  Status status = files_->make_directory(directory());
+  Status status = make_directory();
   if (status.ok()) status = persist(fresh);
   if (status.ok()) status = files_->rename(old, path(old));
   if (status.ok()) status = files_->sync_directory(directory());
+  if (status.ok()) status = files_->sync_directory(".");
   if (!status.ok()) {
     log_warning("Error trying to move the old AOF file %s into dir %s: %s", old.c_str(), directory().c_str(),
                 status.detail().c_str());
@@ -94,6 +95,13 @@ Status Aof::persist(const AofManifest& manifest) {
   return status;
 }
 
+bool Aof::take_back_manifest() { return persist(manifest()).ok(); }
+
+Status Aof::make_directory() {
+  const Status made = files_->make_directory(directory());
+  return made.ok() ? files_->sync_directory(".") : made;
+}
+
 Status Aof::open(int64_t now_ms) {
   AofManifest manifest = this->manifest();
   const Config& config = server_->config->current();
@@ -101,7 +109,7 @@ Status Aof::open(int64_t now_ms) {
     log_warning("Fatal error: can't %s %s: %s", what, name.c_str(), why.detail().c_str());
     return why;
   };
-  Status status = files_->make_directory(directory());
+  Status status = make_directory();
   if (!status.ok()) return failed("open or create append-only dir", directory(), status);
   if (manifest.empty()) {
     const bool rdb = config.aof_use_rdb_preamble;
@@ -118,6 +126,10 @@ Status Aof::open(int64_t now_ms) {
   auto file = files_->open(path(name), FileSystem::Mode::kAppend);
   const Result<uint64_t> size = file.ok() ? (*file)->size() : Result<uint64_t>(file.status());
   if (!size.ok()) return failed("open the append-only file", name, size.status());
+  // What was loaded may only be in the page cache yet, from a process that was killed; readers will see it.
+  status = (*file)->sync();
+  if (status.ok()) status = files_->sync_directory(directory());
+  if (!status.ok()) return failed("sync the append-only file", name, status);
   status = persist(manifest);
   if (!status.ok()) return status;
   {
@@ -143,20 +155,25 @@ Status Aof::open(int64_t now_ms) {
 // --- On and off.
 
 void Aof::switch_on() {
+  LockGuard guard(mutex_);
   State off = State::kOff;
   if (state_.compare_exchange_strong(off, State::kWaitsForBase)) retry_at_ms_.store(0);
 }
 
 void Aof::switch_off() {
-  if (state_.exchange(State::kOff) == State::kOff) return;
+  {
+    LockGuard guard(mutex_);
+    if (state_.exchange(State::kOff) == State::kOff) return;
+    switched_off_.fetch_add(1);
+  }
   if (child_->kill(ForkedChild::Purpose::kRewrite)) log_notice("Killing running AOF rewrite child");
   scheduled_.store(false);
   journal_->unsubscribe(&writer_);
   subscribed_ = false;
   writer_.give_up_failing();
   writer_.in_order([this] {
-    writer_.set_promising(false);
     writer_.set_file(nullptr, 0);
+    writer_.set_promising(false);
   });
 }
 
@@ -166,7 +183,7 @@ void Aof::collect_history() {
 }
 
 void Aof::policy_changed() {
-  if (is_on()) writer_.in_order([this] { writer_.refresh_gate(); });
+  if (is_on()) writer_.refresh_gate();
 }
 
 void Aof::close() {
@@ -222,8 +239,10 @@ Aof::Started Aof::start_rewrite(int64_t now_ms) {
   const State state = state_.load(std::memory_order_acquire);
   const Rewrite rewrite{.rdb = server_->config->current().aof_use_rdb_preamble,
                         .first = state == State::kWaitsForBase,
-                        .has_increment = state == State::kOn};
-  const Status made = files_->make_directory(directory());
+                        .has_increment = state == State::kOn,
+                        .switched = switched_off_.load(),
+                        .begun = std::make_shared<Begun>()};
+  const Status made = make_directory();
   const Status started = !made.ok() ? made : child_->start(
       ForkedChild::Purpose::kRewrite, now_ms,
       [&](RdbProgress* progress, const std::function<void()>& measure) {
@@ -239,11 +258,11 @@ Aof::Started Aof::start_rewrite(int64_t now_ms) {
   // What comes from here on belongs to the new base: it goes to an increment of its own, which selects its database.
   writer_.child_writes.store(true);
   journal_->forget_database();
-  if (rewrite.has_increment) writer_.in_order([this] { begin_increment(); });
+  if (rewrite.has_increment) writer_.in_order([this, begun = rewrite.begun] { begin_increment(begun.get()); });
   if (rewrite.first) {
-    writer_.in_order([this, offset = journal_->end_offset(), first = !subscribed_.load()] {
+    writer_.in_order([this, begun = rewrite.begun, offset = journal_->end_offset(), first = !subscribed_.load()] {
       if (first) writer_.begin_at(offset);
-      begin_temporary_increment();
+      begin_temporary_increment(begun.get());
     });
     if (!subscribed_.exchange(true)) journal_->subscribe(&writer_);
   }
@@ -273,13 +292,16 @@ Status Aof::write_base(const std::string& target, bool rdb, int64_t now_ms, RdbP
 }
 
 // On the writer's thread: the journal goes on in a new increment.
-void Aof::begin_increment() {
+void Aof::begin_increment(Begun* begun) {
   AofManifest next = manifest();
   next.increments.push_back(next.next_increment(prefix()));
   const std::string name = next.increments.back().name;
   auto file = files_->open(path(name), FileSystem::Mode::kReplace);
-  increment_failed_ = !file.ok() || !persist(next).ok();
-  if (increment_failed_) {
+  // Only the last increment may end early, so the one before must be whole when there is another.
+  begun->increment = next.increments.back().sequence;
+  begun->failed = !file.ok() || !writer_.sync_written() || !files_->sync_directory(directory()).ok() || !persist(next).ok();
+  if (begun->failed) {
+    static_cast<void>(take_back_manifest());
     log_warning("Can't open the append-only file %s, the rewrite under way is void.", name.c_str());
     return;
   }
@@ -292,10 +314,10 @@ void Aof::begin_increment() {
   measure();
 }
 
-void Aof::begin_temporary_increment() {
+void Aof::begin_temporary_increment(Begun* begun) {
   auto file = files_->open(temporary_increment(), FileSystem::Mode::kReplace);
-  increment_failed_ = !file.ok();
-  if (increment_failed_) {
+  begun->failed = !file.ok();
+  if (begun->failed) {
     log_warning("Can't open the append-only file %s: %s", temporary_increment().c_str(), file.status().detail().c_str());
     return;
   }
@@ -309,7 +331,8 @@ void Aof::rewrite_ended(const ForkedChild::Outcome& outcome, const Rewrite& rewr
   writer_.in_order([this, outcome, rewrite] {
     writer_.child_writes.store(false);
     const std::string temporary = temporary_base_name(outcome.pid);
-    const bool wanted = outcome.ok && !outcome.told_to_stop && !increment_failed_ && waits_for_base() == rewrite.first;
+    const bool wanted = outcome.ok && !outcome.told_to_stop && !rewrite.begun->failed && waits_for_base() == rewrite.first &&
+                        (!rewrite.first || switched_off_.load() == rewrite.switched);
     const bool ok = wanted && install(temporary, rewrite);
     if (!ok && files_->exists(temporary)) static_cast<void>(files_->remove(temporary));
     if (!ok && waits_for_base()) {
@@ -327,8 +350,8 @@ bool Aof::install(const std::string& temporary_base, const Rewrite& rewrite) {
   const auto retire = [&](const AofFile& file) { next.history.insert(next.history.begin(), file); };  // latest first, as Redis
   if (next.base) retire(*next.base);
   next.base = next.next_base(prefix(), rewrite.rdb);
-  const size_t kept = rewrite.has_increment ? 1 : 0;
-  while (next.increments.size() > kept) {
+  const auto is_covered = [&](const AofFile& file) { return !rewrite.has_increment || file.sequence < rewrite.begun->increment; };
+  while (!next.increments.empty() && is_covered(next.increments.front())) {
     retire(next.increments.front());
     next.increments.erase(next.increments.begin());
   }
@@ -341,17 +364,22 @@ bool Aof::install(const std::string& temporary_base, const Rewrite& rewrite) {
     log_warning("Error trying to rename the temporary AOF base file %s: %s", temporary_base.c_str(), status.detail().c_str());
     return false;
   }
-  if (!persist(next).ok()) {
+  // The names first: a manifest must not be there before what it names.
+  if (!files_->sync_directory(directory()).ok() || !persist(next).ok()) {
+    if (!take_back_manifest()) return false;
     static_cast<void>(files_->remove(path(next.base->name)));
     if (rewrite.first) static_cast<void>(files_->rename(path(next.increments.back().name), temporary_increment()));
     return false;
   }
+  bool promising = false;
   {
     LockGuard guard(mutex_);
     manifest_ = std::move(next);
+    State waiting = State::kWaitsForBase;
+    // Switched off and on again just now, it waits for another base: this one lacks what came between.
+    if (rewrite.first && switched_off_.load() == rewrite.switched) promising = state_.compare_exchange_strong(waiting, State::kOn);
   }
-  State waiting = State::kWaitsForBase;
-  if (rewrite.first && state_.compare_exchange_strong(waiting, State::kOn)) writer_.set_promising(true);
+  if (promising) writer_.set_promising(true);
   remove_history();
   measure();
   bytes_at_rewrite_.store(closed_bytes_.load() + writer_.file_bytes());

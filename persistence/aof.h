@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "persistence/aof_loader.h"
@@ -85,18 +86,29 @@ class Aof {
   std::string path(const std::string& name) const { return directory() + "/" + name; }
   std::string manifest_path() const { return path(aof_manifest_name(prefix())); }
   std::string temporary_increment() const { return path("temp-" + prefix() + ".incr"); }
+  // Made if need be, durably.
+  Status make_directory();
   Status adopt_old_file(AofManifest* manifest);
+  // What the names in it mean must be durable before.
   Status persist(const AofManifest& manifest);
+  // It was not. True: the one before is, and files that only the failed one names may go.
+  bool take_back_manifest();
   Status write_base(const std::string& target, bool rdb, int64_t now_ms, RdbProgress* progress,
                     const std::function<void()>& measure);
   // On the writer's thread.
-  void begin_increment();
-  void begin_temporary_increment();
+  struct Begun {
+    uint64_t increment = 0;  // the sequence of the one that begins with the base
+    bool failed = false;     // its file could not be made
+  };
   struct Rewrite {
     bool rdb;          // the base's format
     bool first;        // the AOF was waiting for a base
     bool has_increment;  // was on: an increment began with the rewrite
+    uint64_t switched;   // how often the AOF had been switched off
+    std::shared_ptr<Begun> begun;
   };
+  void begin_increment(Begun* begun);
+  void begin_temporary_increment(Begun* begun);
   bool install(const std::string& temporary_base, const Rewrite& rewrite);
   void remove_history();
   void measure();
@@ -114,10 +126,10 @@ class Aof {
   mutable Mutex mutex_{LockRank::kFiles};
   AofManifest manifest_ GUARDED_BY(mutex_);
   std::atomic<State> state_{State::kOff};
+  std::atomic<uint64_t> switched_off_{0};    // times; with the state under mutex_
   std::atomic<bool> scheduled_{false};
   std::atomic<bool> installing_{false};      // a rewrite ended well and becomes the base
   std::atomic<bool> subscribed_{false};
-  bool increment_failed_ = false;            // writer: the file for a rewrite under way could not be made
   std::atomic<bool> last_ok_{true};
   std::atomic<int64_t> last_rewrite_s_{-1}, retry_at_ms_{0}, retry_delay_min_{0};
   std::atomic<uint64_t> rewrites_{0}, failures_{0}, last_cow_bytes_{0};

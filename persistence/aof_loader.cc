@@ -38,6 +38,7 @@ class FileReplay {
       file = load_.files->open(path_, FileSystem::Mode::kRead);
       if (!file.ok()) return failed(file.status().detail());
     }
+    cut_at_ = begin;
     AofReader reader(file->get(), begin, *bytes);
     return replay(&reader, last);
   }

@@ -96,13 +96,14 @@ AofReader::Next AofReader::torn_if_zeros(size_t from, std::string_view why) {
 }
 
 AofReader::Next AofReader::line(size_t from, std::string_view* text, size_t* after) {
-  for (size_t size = 2;; ++size) {
+  for (size_t size = 1;; ++size) {
     if (size > kLineMax) return damaged("a line is too long");
     const Next more = need(from + size);
     if (more != Next::kCommand) return more;
     const char* const begin = buffer_.data() + at_ + from;
+    if (begin[size - 1] == '\0') return torn_if_zeros(from + size - 1, "a zero byte in a line");
     if (begin[size - 1] != '\n') continue;
-    if (begin[size - 2] != '\r') return damaged("a line does not end in CR LF");
+    if (size == 1 || begin[size - 2] != '\r') return damaged("a line does not end in CR LF");
     *text = {begin, size - 2};
     *after = from + size;
     return Next::kCommand;
@@ -124,12 +125,13 @@ AofReader::Next AofReader::read_annotation() {
   size_t after = 0;
   const Next found = line(0, &text, &after);
   if (found != Next::kCommand) return found;
-  const AofAnnotation annotation = parse_aof_annotation(text);
+  const AofAnnotation annotation = parse_aof_annotation(text, offset() == timestamp_end_ ? timestamp_s_ : 0);
   const bool inside_batch = offset() < batch_end_;
   switch (annotation.kind) {
     case AofAnnotation::Kind::kTimestamp:
       timestamp_s_ = annotation.unix_s;
       passed(after);
+      timestamp_end_ = offset();
       return Next::kCommand;
     case AofAnnotation::Kind::kBatch:
       if (inside_batch) return damaged("a batch inside another");
@@ -148,10 +150,10 @@ AofReader::Next AofReader::read_batch_header(uint64_t bytes, uint64_t crc) {
   if (more != Next::kCommand) return more;
   const std::string_view batch(buffer_.data() + at_, static_cast<size_t>(bytes));
   if (crc64(0, batch) != crc) {
-    // The last batch of a file may be half written, its end still zeros; anything else is damage.
-    const bool last = offset() + bytes == file_bytes_;
-    if (last && batch.ends_with('\0')) return Next::kTorn;
-    return damaged("a batch does not match its CRC");
+    // What was written last may have got there in part, with zeros from there to the file's end. Anything else is damage.
+    const size_t text = batch.find_last_not_of('\0') + 1;
+    if (text == batch.size()) return damaged("a batch does not match its CRC");
+    return torn_if_zeros(text, "a batch does not match its CRC");
   }
   batch_end_ = offset() + bytes;
   return Next::kCommand;
@@ -171,7 +173,7 @@ AofReader::Next AofReader::read_command(Args* args) {
     if (outcome != Next::kCommand) return outcome;
     places_.emplace_back(at, static_cast<size_t>(size));
     at += static_cast<size_t>(size);
-    if (std::memcmp(buffer_.data() + at_ + at, "\r\n", 2) != 0) return damaged("an argument does not end in CR LF");
+    if (std::memcmp(buffer_.data() + at_ + at, "\r\n", 2) != 0) return torn_if_zeros(at, "an argument does not end in CR LF");
     at += 2;
   }
   if (offset() < batch_end_ && offset() + at > batch_end_) return damaged("a command reaches beyond its batch");

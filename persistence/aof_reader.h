@@ -55,7 +55,7 @@ class AofReader {
   Next need(size_t size);
   Next damaged(std::string_view why);
   void passed(size_t size);
-  // Whether all from at_ + from to the file's end is zeros.
+  // kTorn if all from at_ + from to the file's end is zeros, else kDamaged for this reason.
   Next torn_if_zeros(size_t from, std::string_view why);
   bool skip_preamble();
 
@@ -71,6 +71,7 @@ class AofReader {
   uint64_t valid_offset_ = 0;
   uint64_t valid_line_ = 0;
   int64_t timestamp_s_ = 0;
+  uint64_t timestamp_end_ = 0;  // where its line ends
   bool has_batches_ = false;
   std::vector<std::pair<size_t, size_t>> places_;  // of the arguments, from at_ on
   std::vector<std::string_view> views_;

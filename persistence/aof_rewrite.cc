@@ -63,8 +63,11 @@ class CommandSaver {
   }
 
   void flush() {
+    if (buffer_.empty()) return;
+    const std::string head = aof_batch_line(buffer_, 0);
+    if (status_.ok()) status_ = sink_->write(head);
     if (status_.ok()) status_ = sink_->write(buffer_);
-    bytes_ += buffer_.size();
+    bytes_ += head.size() + buffer_.size();
     buffer_.clear();
     progress_->bytes.store(bytes_, std::memory_order_relaxed);
   }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "persistence/aof_format.h"
+#include "persistence/journal.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/command/latency_monitor.h"
@@ -187,6 +188,7 @@ bool AofWriter::write_batch(const Item& item) {
   if (status.ok()) status = file_->write(item.bytes, &written_body);
   report("aof-write", began_us);
   if (!status.ok()) {
+    last_timestamp_s_ = 0;
     damaged_tail_ = written_head + written_body != 0 && !file_->truncate(begin).ok();
     write_failed(status.detail());
     return false;

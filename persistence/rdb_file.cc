@@ -161,7 +161,9 @@ class FileLoader {
       }
       case kRdbOpSelectDb:
         db_ = reader_->length();
-        if (db_ >= static_cast<uint64_t>(keyspace_->databases())) {
+        if (options_.trace != nullptr) {
+          options_.trace->note(reader_->offset(), "Selecting DB ID " + std::to_string(db_));
+        } else if (db_ >= static_cast<uint64_t>(keyspace_->databases())) {
           reader_->fail("data file was created with a server configured to handle more than " +
                         std::to_string(keyspace_->databases()) + " databases");
         }
@@ -194,6 +196,8 @@ class FileLoader {
     const std::string name(reader_->string());
     const std::string_view value = reader_->string();
     if (name == "aof-base") result_->aof_base = value == "1";
+    if (options_.trace == nullptr || reader_->failed()) return;
+    options_.trace->note(reader_->offset(), "AUX FIELD " + name + " = '" + std::string(value) + "'");
   }
 
   // Data that a module kept beside the keys. There are no modules, so it is passed over.
@@ -211,6 +215,10 @@ class FileLoader {
     head_.key = key_;
     if (!has_clock_) head_.access_clock = options_.access_clock.fresh();
     if (reader_->failed()) return;
+    if (options_.trace != nullptr) {
+      options_.trace->key = key_;
+      options_.trace->type = type;
+    }
     Entry* entry = load_rdb_value(reader_, type, head_, options_.limits);
     if (reader_->failed()) return;
     entry == nullptr ? note_empty() : add(entry);
@@ -222,11 +230,24 @@ class FileLoader {
   }
 
   void note_empty() {
+    if (options_.trace != nullptr) options_.trace->type = -1;
     constexpr uint64_t kNamedMax = 10;
     if (++result_->empty_keys_skipped < kNamedMax) log_notice("RDB load skipping empty key: %s", key_.c_str());
   }
 
+  void count(const Entry& entry) {
+    RdbLoadTrace& trace = *options_.trace;
+    trace.type = -1;
+    ++trace.keys;
+    if (entry.has_expiry()) ++trace.expires;
+    if (entry.expired(options_.now_ms)) ++trace.already_expired;
+  }
+
   void add(Entry* entry) {
+    if (options_.trace != nullptr) {
+      count(*entry);
+      return free_entry(entry);
+    }
     if (!options_.keep_expired && entry->expired(options_.now_ms)) {
       ++result_->keys_expired;
       return free_entry(entry);
@@ -249,6 +270,7 @@ class FileLoader {
     if (version_ < 5) return;
     const uint64_t computed = reader_->crc();
     const auto stored = static_cast<uint64_t>(reader_->milliseconds());
+    if (options_.trace != nullptr) options_.trace->checksum_found = stored != 0;
     if (reader_->failed() || stored == 0 || !options_.checksum || stored == computed) return;
     reader_->fail(format_text("RDB CRC error: expected %llx, got %llx", static_cast<unsigned long long>(stored),
                               static_cast<unsigned long long>(computed)));

@@ -37,6 +37,19 @@ struct RdbProgress {
 Status save_rdb(const Keyspace& keyspace, const FunctionSet& functions, const RdbSaveOptions& options, ByteSink* sink,
                 RdbProgress* progress);
 
+// Follows a file that is only checked.
+struct RdbLoadTrace {
+  // Something worth telling that begins before this offset.
+  virtual void note(uint64_t offset, const std::string& text) = 0;
+  std::string key;  // under way
+  int type = -1;    // of its value; -1: no value is being read
+  uint64_t keys = 0, expires = 0, already_expired = 0;
+  bool checksum_found = false;
+
+ protected:
+  ~RdbLoadTrace() = default;
+};
+
 struct RdbLoadOptions {
   explicit RdbLoadOptions(const Config& config) : limits(config) {}
   RdbLimits limits;
@@ -47,6 +60,7 @@ struct RdbLoadOptions {
   int64_t key_delay_us = 0;   // for tests (key-load-delay)
   AccessClock access_clock;
   const std::atomic<bool>* cancelled = nullptr;
+  RdbLoadTrace* trace = nullptr;  // check only: keys are read and dropped
 };
 
 struct RdbLoadResult {
