@@ -130,6 +130,7 @@ AofReader::Next AofReader::read_annotation() {
   switch (annotation.kind) {
     case AofAnnotation::Kind::kTimestamp:
       timestamp_s_ = annotation.unix_s;
+      timestamp_begin_ = offset();
       passed(after);
       timestamp_end_ = offset();
       return Next::kCommand;

@@ -38,6 +38,8 @@ class AofReader {
   const std::string& error() const { return error_; }
   // Of the last #TS annotation, 0 without one.
   int64_t timestamp_s() const { return timestamp_s_; }
+  // Where its line begins.
+  uint64_t timestamp_offset() const { return timestamp_begin_; }
   // Whether the file has batches with a CRC.
   bool has_batches() const { return has_batches_; }
 
@@ -71,7 +73,7 @@ class AofReader {
   uint64_t valid_offset_ = 0;
   uint64_t valid_line_ = 0;
   int64_t timestamp_s_ = 0;
-  uint64_t timestamp_end_ = 0;  // where its line ends
+  uint64_t timestamp_begin_ = 0, timestamp_end_ = 0;  // of its line
   bool has_batches_ = false;
   std::vector<std::pair<size_t, size_t>> places_;  // of the arguments, from at_ on
   std::vector<std::string_view> views_;

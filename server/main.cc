@@ -1,10 +1,14 @@
 // The program: options that end at once, or the server. CLI11 is the one part that throws, caught here.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "persistence/check_aof.h"
+#include "persistence/check_rdb.h"
 #include "server/command/version.h"
 #include "server/program.h"
 
@@ -17,15 +21,45 @@ void print_version() {
               kSynapVersion);
 }
 
+struct MetaOptions {
+  bool version = false;
+  AofCheck aof;
+  std::string rdb;
+  int64_t truncate_to_s = -1;
+};
+
+// Called by the names of Redis's two programs, it is them: redis-check-aof FILE is --check-aof FILE.
+std::vector<std::string> with_program_name(const std::string& executable, std::vector<std::string> args) {
+  const std::string name = executable.substr(executable.rfind('/') + 1);
+  if (name == "redis-check-aof") args.insert(args.end() - (args.empty() ? 0 : 1), "--check-aof");
+  if (name == "redis-check-rdb") args.insert(args.begin(), "--check-rdb");
+  return args;
+}
+
+int run_meta_options(const MetaOptions& options) {
+  if (options.version) print_version();
+  if (!options.rdb.empty()) return check_rdb(&posix_files(), options.rdb);
+  if (options.aof.path.empty()) return 0;
+  AofCheck check = options.aof;
+  if (options.truncate_to_s >= 0) check.truncate_to_s = options.truncate_to_s;
+  return check_aof(&posix_files(), check);
+}
+
 // Redis's syntax (a file, then --directive value …) is not an option parser's: CLI11 reads the options that end at once,
 // the rest is the configuration's.
 int parse_meta_options(const std::vector<std::string>& args, bool* done) {
   CLI::App app{"synap-server [/path/to/synap.conf] [--directive value …] [-]\n\nEvery directive of the configuration file can "
                "be given as --directive value; - reads the configuration from standard input."};
-  bool version = false;
-  app.add_flag("-v,--version", version, "Print the version and exit");
-  app.allow_extras();
-  const bool asks = args.size() == 1 && (args[0] == "-v" || args[0] == "--version" || args[0] == "-h" || args[0] == "--help");
+  MetaOptions options;
+  app.add_flag("-v,--version", options.version, "Print the version and exit");
+  CLI::Option* aof = app.add_option("--check-aof", options.aof.path, "Check an append-only file: its manifest, or one file of it");
+  CLI::Option* fix = app.add_flag("--fix", options.aof.fix, "Cut off a damaged end, after asking")->needs(aof);
+  app.add_option("--truncate-to-timestamp", options.truncate_to_s, "Cut off what came after that time (aof-timestamp-enabled)")
+      ->needs(aof)
+      ->excludes(fix);
+  app.add_option("--check-rdb", options.rdb, "Check a snapshot")->excludes(aof);
+  const bool asks = std::any_of(args.begin(), args.end(), [](const std::string& arg) { return arg.starts_with("--check-"); }) ||
+                    (args.size() == 1 && (args[0] == "-v" || args[0] == "--version" || args[0] == "-h" || args[0] == "--help"));
   if (!asks) return 0;
   *done = true;
   try {
@@ -34,11 +68,11 @@ int parse_meta_options(const std::vector<std::string>& args, bool* done) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error);
   }
-  if (version) print_version();
-  return 0;
+  return run_meta_options(options);
 }
 
-int run_program(const std::vector<std::string>& args, const char* executable) {
+int run_program(std::vector<std::string> args, const char* executable) {
+  args = with_program_name(executable, std::move(args));
   bool done = false;
   const int code = parse_meta_options(args, &done);
   return done ? code : run_server(args, executable, &posix_files());
