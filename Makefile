@@ -8,7 +8,9 @@ BUILD := cmake --build
 
 BUILD_DEPS := g++ make cmake ninja-build pkg-config ccache lld libuv1-dev libjemalloc-dev libluajit-5.1-dev \
   liblz4-dev libzstd-dev liblzf-dev libssl-dev libcli11-dev libxxhash-dev libhiredis-dev doctest-dev
-TEST_DEPS := clang libclang-rt-dev redis-server redis-tools tcl tcl-tls python3 openssl procps
+# Some builds of nodejs bring npm along.
+TEST_DEPS := clang libclang-rt-dev redis-server redis-tools tcl tcl-tls python3 openssl procps \
+  python3-redis ruby ruby-redis $(if $(shell command -v npm),,nodejs npm)
 
 .PHONY: release debug asan tsan run test unit bench bench-quick tidy headers format tcl soak install clean deps test-deps
 

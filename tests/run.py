@@ -34,6 +34,7 @@ SUITES = [
     ("differential", ["tests/differential/differential.py", "--seconds", "120"], RELEASE, server(RELEASE), 600),
     ("tcl", ["tcl-compat/run"], RELEASE, server(RELEASE), 600),
     ("crash", ["tests/crash/crash.py", "--rounds", "30"], RELEASE, server(RELEASE), 600),
+    ("clients", ["tests/clients/run.py"], RELEASE, server(RELEASE), 400),
     ("access", ["tests/access.py"], RELEASE, server(RELEASE), 300),
     ("coverage", ["tests/coverage.py"], RELEASE, server(RELEASE), 60),
     ("asan-unit", [ASAN + "/synap-unit-tests"], ASAN, ASAN_ENV, 900),
