@@ -149,6 +149,7 @@ Status Aof::open(int64_t now_ms) {
   journal_->subscribe(&writer_);
   subscribed_ = true;
   state_.store(State::kOn, std::memory_order_release);
+  static_cast<void>(writer_.drain(false));  // the gate is in force before the first client comes
   return {};
 }
 
