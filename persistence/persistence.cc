@@ -198,6 +198,8 @@ Persistence::Cancelled Persistence::cancel_background() {
   return was_scheduled ? Cancelled::kScheduled : Cancelled::kNothing;
 }
 
+std::string Persistence::save_path() { return temporary_name(getpid()); }
+
 bool Persistence::kill_child() { return child_.kill(ForkedChild::Purpose::kSnapshot); }
 
 void Persistence::end() {

@@ -47,6 +47,8 @@ class Persistence {
   bool wants_background(int64_t now_ms);
   // Tells a child that saves a snapshot to stop. False: there is none.
   bool kill_child();
+  // What save() writes before it is the snapshot.
+  static std::string save_path();
   // Any thread. Kills any child, waits for it and removes its file: the server shuts down.
   void end_child();
   // At the end of the process: the same, and ends a loading under way.

@@ -43,6 +43,7 @@
 #include "server/keyspace/background.h"
 #include "server/keyspace/hot_values.h"
 #include "server/keyspace/memory_counter.h"
+#include "server/insistent_exit.h"
 #include "server/listening.h"
 #include "server/worker_pool.h"
 
@@ -702,12 +703,13 @@ std::string Synap::Impl::begin_shutdown(uint32_t flags) {
   if (state.has(kStateShuttingDown)) return {};
   log_warning("User requested shutdown...");
   if (aof->waits_for_base() && (flags & kShutdownForce) == 0 && !shutdown_saves(flags)) {
-    log_warning("Writing initial AOF. Can't exit.");
+    log_warning("Writing initial AOF, can't exit.");
     return "ERR Errors trying to SHUTDOWN. Check logs.";
   }
   if (shutdown_saves(flags)) {
     persistence->kill_child();
     log_notice("Saving the final RDB snapshot before exiting.");
+    const InsistentExit insistent_exit(Persistence::save_path());
     if (!persistence->save(wall_clock_ms()).ok() && (flags & kShutdownForce) == 0) {
       log_warning("Error trying to save the DB, can't exit.");
       return "ERR Errors trying to SHUTDOWN. Check logs.";

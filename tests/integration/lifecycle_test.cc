@@ -167,6 +167,18 @@ TEST_CASE("pidfile, logfile and a restart that keeps what was saved") {
   CHECK(::access(pidfile.c_str(), F_OK) != 0);
 }
 
+TEST_CASE("SIGINT once more while the last snapshot is saved ends the server at once, without half a file") {
+  ServerProcess server({"--save", "900 1", "--rdb-key-save-delay", "100000"});
+  Client client(server.port());
+  for (int i = 0; i < 200; ++i) REQUIRE(client.call({"SET", "k" + std::to_string(i), "v"}).ok());
+  const std::string temporary = server.folder() + "/temp-" + std::to_string(server.pid()) + ".rdb";
+  kill(server.pid(), SIGINT);
+  REQUIRE(eventually([&] { return access(temporary.c_str(), F_OK) == 0; }));
+  CHECK(server.stop(SIGINT) == 1);
+  CHECK(access(temporary.c_str(), F_OK) != 0);
+  CHECK(server.log().find("You insist... exiting now.") != std::string::npos);
+}
+
 TEST_CASE("A crash prints a report") {
   ServerProcess server;
   Client client(server.port());

@@ -175,6 +175,37 @@ TEST_CASE("limits are the caller's") {
   CHECK(run_whole(encode({"a", "b", std::string(100, 'c')}), limits).commands.size() == 1);
 }
 
+TEST_CASE("a trimmed parser goes on where it stopped") {
+  const std::string value = std::string(100'000, 'v') + "end";
+  const std::string input = encode({"SET", "key", value, "NX"}) + encode({"PING"});
+  for (const bool direct : {true, false}) {
+    RespParser parser;
+    CommandBatch batch;
+    size_t at = 0;
+    for (size_t piece = 60; at < input.size(); at += piece, piece = 7777) {
+      piece = std::min(piece, input.size() - at);
+      const std::span<char> target = parser.direct_read_target();
+      if (direct && !target.empty()) {
+        piece = std::min(piece, target.size());
+        std::copy_n(input.begin() + static_cast<ptrdiff_t>(at), piece, target.begin());
+        parser.direct_read_done(piece);
+        parser.feed({});
+      } else {
+        parser.feed(std::string_view(input).substr(at, piece));
+      }
+      CHECK(parser.parse(&batch, 64, {}) == ParseOutcome::kNeedInput);
+      if (batch.size() == 2) {
+        CHECK(to_command(batch[0]) == Command{"SET", "key", value, "NX"});
+        CHECK(to_command(batch[1]) == Command{"PING"});
+      }
+      parser.keep_tail();
+      parser.trim();
+      if (at > 60 && at < 50'000) CHECK(parser.memory_bytes() < at + 10'000);
+    }
+    CHECK(batch.size() == 2);
+  }
+}
+
 TEST_CASE("a big bulk is read straight into its block") {
   const std::string value = std::string(100'000, 'v') + "end";
   const std::string input = encode({"SET", "key", value, "NX"}) + encode({"PING"});
