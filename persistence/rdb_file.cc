@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 
 #include "persistence/rdb_format.h"
@@ -112,6 +113,20 @@ class FileLoader {
       : reader_(reader), keyspace_(keyspace), options_(options), result_(result), progress_(progress) {}
 
   void run() {
+    read();
+    insert_pending();
+  }
+
+ private:
+  // Entries wait a little before they enter their table, so that its line is in cache by then.
+  struct Pending {
+    Entry* entry = nullptr;
+    uint64_t hash = 0;
+    DbSlice* slice = nullptr;
+  };
+  static constexpr size_t kPendingMax = 16;
+
+  void read() {
     if (!read_header()) return;
     while (!reader_->failed()) {
       const uint8_t opcode = reader_->byte();
@@ -124,7 +139,6 @@ class FileLoader {
     }
   }
 
- private:
   bool read_header() {
     const std::string header(reader_->raw(kMagic.size() + 4));
     if (reader_->failed()) return false;
@@ -254,14 +268,30 @@ class FileLoader {
     }
     const uint64_t hash = hash_bytes(key_);
     DbSlice& slice = keyspace_->slice(static_cast<int>(db_), hash);
-    if (Entry* old = slice.find(hash, key_); old != nullptr) {
-      if (!options_.replace) {
-        free_entry(entry);
-        return reader_->fail("the key '" + key_ + "' occurs twice");
-      }
-      free_entry(slice.take(hash, key_));
+    slice.table.prefetch_bucket(hash);
+    Pending& place = pending_[added_++ % kPendingMax];
+    if (place.entry != nullptr) insert(place);
+    place = {entry, hash, &slice};
+  }
+
+  void insert_pending() {
+    for (size_t i = 0; i < kPendingMax; ++i) {
+      Pending& place = pending_[added_++ % kPendingMax];
+      if (place.entry != nullptr) insert(place);
+      place = {};
     }
-    slice.add(hash, entry);
+  }
+
+  void insert(const Pending& pending) {
+    const std::string_view key = pending.entry->key();
+    if (pending.slice->find(pending.hash, key) != nullptr) {
+      if (!options_.replace) {
+        reader_->fail("the key '" + std::string(key) + "' occurs twice");
+        return free_entry(pending.entry);
+      }
+      free_entry(pending.slice->take(pending.hash, key));
+    }
+    pending.slice->add(pending.hash, pending.entry);
     ++result_->keys_loaded;
     progress_->keys.store(result_->keys_loaded, std::memory_order_relaxed);
   }
@@ -286,6 +316,8 @@ class FileLoader {
   std::string key_;
   RdbEntryHead head_;
   bool has_clock_ = false;
+  std::array<Pending, kPendingMax> pending_;
+  size_t added_ = 0;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <climits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -144,9 +145,10 @@ bool parse_flush(Context& ctx, bool* async) {
   return true;
 }
 
-void flush(Context& ctx, int first_db, int last_db) {
+// Returns how many keys went; nothing if an error was replied.
+std::optional<size_t> flush(Context& ctx, int first_db, int last_db) {
   bool async;
-  if (!parse_flush(ctx, &async)) return;
+  if (!parse_flush(ctx, &async)) return {};
   size_t removed = 0;
   for (size_t i = 0; i < kShards; ++i) {
     for (int db = first_db; db <= last_db; ++db) {
@@ -154,14 +156,19 @@ void flush(Context& ctx, int first_db, int last_db) {
     }
   }
   if (ctx.server().caches_exist()) ctx.environment().observer->all_keys_changed();
-  ctx.changed({}, removed, 0, {});
   ctx.force_effect();
   ctx.reply().ok();
+  return removed;
 }
-void cmd_flushdb(Context& ctx) { flush(ctx, ctx.db(), ctx.db()); }
+void cmd_flushdb(Context& ctx) {
+  if (const auto removed = flush(ctx, ctx.db(), ctx.db())) ctx.changed({}, *removed, 0, {});
+}
+// The changes are counted at once: with save points the file is written now, and nothing is left to be saved.
 void cmd_flushall(Context& ctx) {
-  flush(ctx, 0, ctx.keyspace().databases() - 1);
-  if (!ctx.reply().error_replied()) ctx.server().all_flushed();
+  const auto removed = flush(ctx, 0, ctx.keyspace().databases() - 1);
+  if (!removed) return;
+  ctx.server().dirty.fetch_add(*removed, std::memory_order_relaxed);
+  ctx.server().all_flushed();
 }
 
 void cmd_swapdb(Context& ctx) {

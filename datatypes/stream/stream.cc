@@ -116,8 +116,9 @@ bool Stream::erase(const StreamId& id) {
   return true;
 }
 
-uint64_t Stream::trim(const StreamTrim& how) {
+uint64_t Stream::trim(const StreamTrim& how, StreamId* reached) {
   if (body_ == nullptr) return 0;
+  if (how.references != StreamReferences::kKeep) return trim_by_references(how, reached);
   using Strategy = StreamTrim::Strategy;
   Blocks& blocks = body_->blocks;
   uint64_t removed = 0;
@@ -140,6 +141,53 @@ uint64_t Stream::trim(const StreamTrim& how) {
     break;
   }
   if (removed > 0) refresh_first_id();
+  return removed;
+}
+
+// Block by block as trim(), but entry by entry inside: some stay, or are pending in groups. Entries that stay do not end
+// it, so later ones may go instead.
+uint64_t Stream::trim_by_references(const StreamTrim& how, StreamId* reached) {
+  const bool by_length = how.strategy == StreamTrim::Strategy::kMaxLen;
+  const StreamId deleted_before = max_deleted_id();
+  uint64_t removed = 0;
+  StreamId from = StreamId::min();
+  std::vector<StreamId> doomed;
+  while (how.strategy != StreamTrim::Strategy::kNone) {
+    const Blocks::Position at = body_->blocks.lower_bound(from);
+    if (at == body_->blocks.end() || (by_length && length() <= how.length_max)) break;
+    const StreamBlock& block = body_->blocks[at];
+    const auto live_count = static_cast<uint64_t>(stream_block_live_count(block));
+    if (how.limit != 0 && removed + live_count > how.limit) break;
+    StreamId block_last_id;
+    const bool whole = by_length ? length() - live_count >= how.length_max
+                                 : !stream_block_last_id(block, &block_last_id) || block_last_id < how.id_min;
+    if (!whole && (how.approximate || (!by_length && block.id >= how.id_min))) break;
+    doomed.clear();
+    from = block.id;
+    const bool is_last = !from.increment();
+    StreamBlockCursor cursor(block, false);
+    for (StreamEntry entry; cursor.next(&entry);) {
+      if (by_length ? length() - doomed.size() <= how.length_max : entry.id >= how.id_min) break;
+      const bool stays = how.references == StreamReferences::kOnlyAcknowledged && referenced_by_groups(entry.id);
+      if (!entry.deleted() && !stays) doomed.push_back(entry.id);
+    }
+    for (const StreamId& id : doomed) {
+      if (how.references == StreamReferences::kDelete) forget_references(id);
+      erase(id);
+    }
+    removed += doomed.size();
+    if (is_last) break;
+  }
+  set_max_deleted_id(deleted_before);  // trimming does not count as deleting
+  if (reached != nullptr) {
+    const Blocks::Position at = body_->blocks.lower_bound(from);
+    *reached = last_id();
+    if (at != body_->blocks.end()) {
+      *reached = body_->blocks[at].id;
+    } else if (!reached->increment()) {
+      *reached = StreamId::max();
+    }
+  }
   return removed;
 }
 

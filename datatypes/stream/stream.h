@@ -26,6 +26,10 @@ struct StreamIdRequest {
   StreamId id = {};
 };
 
+// What becomes of the groups' references to entries that go: left as they are, dropped, or only entries go that no group
+// waits for.
+enum class StreamReferences { kKeep, kDelete, kOnlyAcknowledged };
+
 struct StreamTrim {
   enum class Strategy { kNone, kMaxLen, kMinId };
   Strategy strategy = Strategy::kNone;
@@ -33,6 +37,7 @@ struct StreamTrim {
   uint64_t limit = 0;        // entries removed at most; 0: no limit
   uint64_t length_max = 0;
   StreamId id_min = {};
+  StreamReferences references = StreamReferences::kKeep;
 };
 
 class Stream {
@@ -60,8 +65,8 @@ class Stream {
   bool contains(const StreamId& id) const;
   // XDEL of one id. False: no such entry.
   bool erase(const StreamId& id);
-  // Returns how many entries went.
-  uint64_t trim(const StreamTrim& how);
+  // Returns how many entries went. Where references decide, `reached` is the id from which on none was looked at.
+  uint64_t trim(const StreamTrim& how, StreamId* reached = nullptr);
   // The greatest id of an entry that is still there. False: no entries.
   bool last_entry_id(StreamId* id) const;
   // The id of the first entry, tombstones included; the greatest id when there is none (what XTRIM ~ propagates).
@@ -146,6 +151,7 @@ class Stream {
   bool range_has_tombstones(const StreamId& start) const;
   void remove_block(Blocks::Position at);
   uint64_t trim_inside_block(StreamBlock* block, const StreamTrim& how);
+  uint64_t trim_by_references(const StreamTrim& how, StreamId* reached);
   void refresh_first_id();
 
   std::unique_ptr<Body> body_;

@@ -78,6 +78,7 @@ bool parse_trim_option(Context& ctx, size_t* index, TrimArguments* arguments, bo
   const std::string_view option = ctx.arg(*index);
   const bool has_value = *index + 1 < ctx.argc();
   *recognized = true;
+  if (parse_references(option, &arguments->trim.references)) return true;
   if (has_value && equals_ignore_case(option, "maxlen")) return parse_threshold(ctx, true, index, arguments);
   if (has_value && equals_ignore_case(option, "minid")) return parse_threshold(ctx, false, index, arguments);
   if (has_value && equals_ignore_case(option, "limit")) {
@@ -120,17 +121,24 @@ bool settle_limit(Context& ctx, TrimArguments* arguments) {
   return true;
 }
 
+// Where XADD's id stands, and what it came to.
+struct AddedId {
+  size_t index = 0;
+  std::string_view text;
+};
+
 // The command as it is journaled after an approximate trim: with the exact threshold it came to, and without LIMIT.
-// `changes` are arguments replaced besides.
-void effect_exact_trim(Context& ctx, const Stream& stream, const TrimArguments& arguments, size_t id_index,
-                       std::string_view id_text) {
+// `reached` is what Stream::trim said; XADD's id is replaced besides.
+void effect_exact_trim(Context& ctx, const Stream& stream, const StreamId& reached, const TrimArguments& arguments,
+                       const AddedId& added = {}) {
   if (!ctx.journaling()) return ctx.no_effect();
   std::vector<std::string_view> args(ctx.args().begin(), ctx.args().end());
   std::string threshold;
-  if (id_index != 0) args[id_index] = id_text;
+  if (added.index != 0) args[added.index] = added.text;
   if (arguments.trim.approximate) {
     threshold = arguments.trim.strategy == StreamTrim::Strategy::kMaxLen ? to_text(stream.length())
-                                                                         : stream.first_recorded_id().to_text();
+                : arguments.trim.references == StreamReferences::kKeep   ? stream.first_recorded_id().to_text()
+                                                                         : reached.to_text();
     args[arguments.threshold_index - 1] = "=";
     args[arguments.threshold_index] = threshold;
     if (const size_t limit = arguments.limit_index; limit != 0) {
@@ -209,9 +217,10 @@ void cmd_xadd(Context& ctx) {
   const StreamIdText id_text(*id);
   ctx.reply().bulk(id_text.view());
   stream.changed(1, kEventStream, "xadd");
-  if (stream->trim(add.trim.trim) > 0) ctx.notify(kEventStream, "xtrim", ctx.arg(1));
+  StreamId reached;
+  if (stream->trim(add.trim.trim, &reached) > 0) ctx.notify(kEventStream, "xtrim", ctx.arg(1));
   if (add.id.kind != StreamIdRequest::Kind::kExplicit || add.trim.trim.approximate) {
-    effect_exact_trim(ctx, *stream, add.trim, add.id_index, id_text.view());
+    effect_exact_trim(ctx, *stream, reached, add.trim, {add.id_index, id_text.view()});
   }
 }
 
@@ -230,10 +239,11 @@ void cmd_xtrim(Context& ctx) {
 
   auto stream = ctx.edit<Stream>(ctx.arg(1));
   if (stream.wrong_type()) return;
-  const uint64_t removed = stream.exists() ? stream->trim(arguments.trim) : 0;
+  StreamId reached;
+  const uint64_t removed = stream.exists() ? stream->trim(arguments.trim, &reached) : 0;
   if (removed > 0) {
     stream.changed(removed, kEventStream, "xtrim");
-    if (arguments.trim.approximate) effect_exact_trim(ctx, *stream, arguments, 0, {});
+    if (arguments.trim.approximate) effect_exact_trim(ctx, *stream, reached, arguments);
   }
   ctx.reply().integer(static_cast<int64_t>(removed));
 }
@@ -242,6 +252,11 @@ void cmd_xtrim(Context& ctx) {
 uint64_t cost_of_trim(Context& ctx) {
   const Stream* stream = ctx.peek_as<Stream>(ctx.arg(1));
   if (stream == nullptr || stream->blocks().size() < kSlowLaneCost / kCostPerBlock) return 0;
+  bool by_entry = false;
+  for (const std::string_view word : ctx.args()) {
+    StreamReferences references;
+    by_entry = by_entry || (parse_references(word, &references) && references != StreamReferences::kKeep);
+  }
   for (size_t i = 2; i + 1 < ctx.argc(); ++i) {
     const bool is_maxlen = equals_ignore_case(ctx.arg(i), "maxlen");
     if (!is_maxlen && !equals_ignore_case(ctx.arg(i), "minid")) continue;
@@ -256,7 +271,7 @@ uint64_t cost_of_trim(Context& ctx) {
     } else if (!is_maxlen && parse_stream_id(threshold, 0, &id_min)) {
       removed = stream->estimate_count(StreamId::min(), id_min);
     }
-    return removed / (stream->length() / stream->blocks().size() + 1) * kCostPerBlock;
+    return by_entry ? removed : removed / (stream->length() / stream->blocks().size() + 1) * kCostPerBlock;
   }
   return 0;
 }

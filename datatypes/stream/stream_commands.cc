@@ -357,17 +357,25 @@ void reply_subcommand_error(Context& ctx) {
                      kUnknownSubcommandMiddle, to_upper(ctx.arg(0)), kUnknownSubcommandEnd});
 }
 
+bool parse_references(std::string_view option, StreamReferences* references) {
+  if (equals_ignore_case(option, "keepref")) {
+    *references = StreamReferences::kKeep;
+  } else if (equals_ignore_case(option, "delref")) {
+    *references = StreamReferences::kDelete;
+  } else if (equals_ignore_case(option, "acked")) {
+    *references = StreamReferences::kOnlyAcknowledged;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 bool parse_deletion(Context& ctx, size_t first, StreamDeletion* deletion) {
   bool has_ids = false;
   for (size_t i = first; i < ctx.argc(); ++i) {
     const std::string_view option = ctx.arg(i);
-    if (equals_ignore_case(option, "keepref")) {
-      deletion->references = StreamReferences::kKeep;
-    } else if (equals_ignore_case(option, "delref")) {
-      deletion->references = StreamReferences::kDelete;
-    } else if (equals_ignore_case(option, "acked")) {
-      deletion->references = StreamReferences::kOnlyAcknowledged;
-    } else if (!has_ids && i + 1 < ctx.argc() && equals_ignore_case(option, "ids")) {
+    if (parse_references(option, &deletion->references)) continue;
+    if (!has_ids && i + 1 < ctx.argc() && equals_ignore_case(option, "ids")) {
       int64_t count;
       if (!ctx.parse_range(ctx.arg(i + 1), 1, INT64_MAX, &count, kIdCountError)) return false;
       if (static_cast<uint64_t>(count) > ctx.argc() - i - 2) {

@@ -70,11 +70,12 @@ void effect_claim(Context& ctx, std::string_view key, std::string_view group_nam
 void effect_group_position(Context& ctx, std::string_view key, std::string_view group_name, const ConsumerGroup& group);
 
 // KEEPREF, DELREF or ACKED, and IDS numids id…: the arguments of XDELEX and XACKDEL from `first` on.
-enum class StreamReferences { kKeep, kDelete, kOnlyAcknowledged };
 struct StreamDeletion {
   StreamReferences references = StreamReferences::kKeep;
   std::vector<StreamId> ids;
 };
+// The option, if it is one of these three.
+bool parse_references(std::string_view option, StreamReferences* references);
 bool parse_deletion(Context& ctx, size_t first, StreamDeletion* deletion);
 // Replies of XDELEX and XACKDEL for one id.
 inline constexpr int64_t kDeletionNoId = -1;

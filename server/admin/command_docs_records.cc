@@ -132,7 +132,7 @@ constexpr CommandDoc kStreamDocs[] = {
      "key#0 group condition(keepref=KEEPREF|delref=DELREF|acked=ACKED)? ids(numids:int id*)=IDS"},
     {"xadd", "5.0.0", "O(1) when adding a new entry, O(N) when trimming where N being the number of entries evicted",
      "Appends a message, creating the stream if needed.",
-     "key#0 nomkstream=NOMKSTREAM?@6.2.0 trim(strategy(maxlen=MAXLEN|minid=MINID@6.2.0) "
+     "key#0 nomkstream=NOMKSTREAM?@6.2.0 condition(keepref=KEEPREF|delref=DELREF|acked=ACKED)?@8.2.0 trim(strategy(maxlen=MAXLEN|minid=MINID@6.2.0) "
      "operator(equal='='|approximately='~')? threshold count:int=LIMIT?@6.2.0)? id_or_auto(auto_id='*'|id) "
      "field_value(field value)*"},
     {"xautoclaim", "6.2.0", "O(1) if COUNT is small", "Takes over messages that other consumers left pending for long.",
@@ -198,7 +198,7 @@ constexpr CommandDoc kStreamDocs[] = {
      "organized in macro nodes containing multiple entries that can be released with a single deallocation",
      "Deletes the oldest messages of a stream.",
      "key#0 trim(strategy(maxlen=MAXLEN|minid=MINID@6.2.0) operator(equal='='|approximately='~')? threshold "
-     "count:int=LIMIT?@6.2.0)"},
+     "count:int=LIMIT?@6.2.0 condition(keepref=KEEPREF|delref=DELREF|acked=ACKED)?@8.2.0)"},
 };
 
 constexpr CommandDocGroup kRecordsDocGroups[] = {

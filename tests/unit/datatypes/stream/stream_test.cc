@@ -196,6 +196,63 @@ TEST_CASE("Approximate trimming removes whole blocks only, within its limit") {
   CHECK(stream.length() == 30);
 }
 
+// A stream of 100 entries: a group was given the first 80 and has acknowledged those whose number is no multiple of 3.
+Stream stream_with_group() {
+  Stream stream;
+  for (uint64_t i = 1; i <= 100; ++i) add(&stream, {i, 0}, {"f", "v"}, {.bytes_max = 4096, .entries_max = 10});
+  ConsumerGroup* group = stream.create_group("g", {}, 0);
+  StreamConsumer* consumer = group->create_consumer("c", 0);
+  for (uint64_t i = 1; i <= 80; ++i) {
+    group->deliver({i, 0}, consumer, 0);
+    stream.advance_group(group, {i, 0});
+    if (i % 3 != 0) group->acknowledge({i, 0});
+  }
+  return stream;
+}
+
+TEST_CASE("Trimming that looks at references removes what no group waits for, or drops the references") {
+  using Strategy = StreamTrim::Strategy;
+  for (const bool approximate : {false, true}) {
+    for (uint64_t threshold = 0; threshold <= 100; threshold += 7) {
+      for (const Strategy strategy : {Strategy::kMaxLen, Strategy::kMinId}) {
+        for (const auto references : {StreamReferences::kDelete, StreamReferences::kOnlyAcknowledged}) {
+          Stream stream = stream_with_group();
+          const bool by_length = strategy == Strategy::kMaxLen;
+          // What Redis's documentation says, entry by entry; approximate trims stop before a block that stays in part.
+          uint64_t expected = 0;
+          for (uint64_t i = 1; i <= 100; ++i) {
+            const uint64_t length = 100 - expected;
+            if (by_length ? length <= threshold : i >= threshold) break;
+            if (approximate && i % 10 == 1 && (by_length ? length - 10 < threshold : i + 9 >= threshold)) break;
+            const bool referenced = i > 80 || i % 3 == 0;
+            if (references == StreamReferences::kDelete || !referenced) ++expected;
+          }
+          StreamId reached;
+          const StreamTrim how{.strategy = strategy, .approximate = approximate, .limit = 0, .length_max = threshold,
+                               .id_min = {threshold, 0}, .references = references};
+          CAPTURE(threshold);
+          REQUIRE(stream.trim(how, &reached) == expected);
+          REQUIRE(stream.length() == 100 - expected);
+          REQUIRE(stream.max_deleted_id().is_zero());
+          const ConsumerGroup& group = *stream.find_group("g");
+          for (uint64_t i = 3; i <= 80; i += 3) {
+            const bool pending = group.find_pending({i, 0}) != nullptr;
+            REQUIRE(pending == stream.contains({i, 0}));
+          }
+          // The exact trim that is journaled for an approximate one does the same.
+          Stream replayed = stream_with_group();
+          const StreamTrim exact{.strategy = strategy, .approximate = false, .limit = 0, .length_max = stream.length(),
+                                 .id_min = reached, .references = references};
+          if (approximate) {
+            replayed.trim(exact);
+            for (uint64_t i = 1; i <= 100; ++i) REQUIRE(replayed.contains({i, 0}) == stream.contains({i, 0}));
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("Ids of new entries") {
   using Kind = StreamIdRequest::Kind;
   Stream stream;
