@@ -36,6 +36,7 @@ void AofWriter::append(std::span<const std::string_view> parts, uint64_t end_off
   Item& item = queue_.back();
   for (const std::string_view part : parts) item.bytes += part;
   item.end_offset = end_offset;
+  ++appended_;
 }
 
 void AofWriter::count_queued(int64_t change) {
@@ -131,11 +132,26 @@ bool AofWriter::take(Item* item) {
     if (queue_.empty()) patience_us < 0 ? work_came_.wait(mutex_) : void(work_came_.wait_for_us(mutex_, patience_us));
     sleeping_.store(false, std::memory_order_relaxed);
   }
+  gather();
   busy_ = true;
   if (queue_.empty()) return true;
   *item = std::move(queue_.front());
   queue_.pop_front();
   return true;
+}
+
+// Whoever was released by the last sync writes again just now. Were the first of them synced alone, all others would wait
+// for two syncs: so they get half the time of one to join it.
+void AofWriter::gather() {
+  if (!gate_->active() || stopping_ || queue_.empty() || queue_.front().task) return;
+  const int64_t until_us = last_sync_us_ + last_sync_took_us_ / 2;
+  for (;;) {
+    const int64_t patience_us = until_us - monotonic_us();
+    if (appended_ >= appended_before_ || patience_us <= 0) return;
+    sleeping_.store(true, std::memory_order_seq_cst);
+    work_came_.wait_for_us(mutex_, patience_us);
+    sleeping_.store(false, std::memory_order_relaxed);
+  }
 }
 
 // Until the next sync is due; 0: now, -1: none is.
@@ -253,6 +269,10 @@ void AofWriter::sync_if_due(bool nothing_left) {
 }
 
 bool AofWriter::sync() {
+  {
+    LockGuard guard(mutex_);
+    appended_before_ = std::exchange(appended_, 0);
+  }
   const int64_t began_us = monotonic_us();
   syncing_.store(true, std::memory_order_relaxed);
   const Status status = file_->sync();
@@ -260,6 +280,7 @@ bool AofWriter::sync() {
   const bool always = config().appendfsync == AppendFsync::kAlways;
   report(always ? "aof-fsync-always" : "aof-fsync", began_us);
   last_sync_us_ = monotonic_us();
+  last_sync_took_us_ = last_sync_us_ - began_us;
   if (last_sync_us_ - began_us > config().appendfsync_interval_ms * 1000) delayed_syncs_.fetch_add(1, std::memory_order_relaxed);
   if (status.ok()) {
     unsynced_bytes_ = 0;

@@ -96,6 +96,7 @@ class AofWriter final : public JournalSubscriber {
   void run();
   bool take(Item* item);
   int64_t wait_us() const REQUIRES(mutex_);
+  void gather() REQUIRES(mutex_);
   void write_until_done(Item* item);
   bool write_batch(const Item& item);
   void write_failed(const std::string& why);
@@ -117,6 +118,8 @@ class AofWriter final : public JournalSubscriber {
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool busy_ GUARDED_BY(mutex_) = false;  // with an item that left the queue
   bool want_sync_ GUARDED_BY(mutex_) = false;
+  uint64_t appended_ GUARDED_BY(mutex_) = 0;      // effects since the last sync began
+  uint64_t appended_before_ GUARDED_BY(mutex_) = 0;  // in the group that it made durable
   std::vector<SyncWaiter> sync_waiters_ GUARDED_BY(mutex_);
   std::string last_error_ GUARDED_BY(mutex_);
   std::atomic<bool> sleeping_{false};
@@ -128,7 +131,8 @@ class AofWriter final : public JournalSubscriber {
   bool dropping_ = false;      // a batch was given up: what follows in this file would leave a hole
   uint64_t unsynced_bytes_ = 0;
   uint64_t written_offset_ = 0;
-  int64_t last_sync_us_ = 0;
+  int64_t last_sync_us_ = 0;       // its end
+  int64_t last_sync_took_us_ = 0;
   int64_t last_timestamp_s_ = 0;
   int64_t last_complaint_us_ = 0;
 
