@@ -14,6 +14,9 @@ namespace synap {
 
 namespace {
 
+// How often work without a client gives up its growing guard before it waits with it.
+constexpr int kRoundsGivingUp = 16;
+
 // A command blocked on keys. Whoever makes a key ready runs it, with a session of its own; the client is only told.
 struct BlockedCommand final : Waiter {
   BlockedCommand(const Session& of, const Command* blocked_command, StoredArgs blocked_args)
@@ -205,31 +208,37 @@ void Dispatcher::pursue(std::unique_ptr<ShardTask> task) {
   task->guard.release();
 }
 
-// As commands get theirs (acquire). False: it waits.
+// As commands get theirs (acquire), but it is in no hurry: the first times it gives up even the growing right when a shard
+// is held for long, so that a script with such a shard does not keep other scripts waiting. False: it waits.
 bool Dispatcher::take_shards(ShardTask* task) {
   ShardGuard& guard = task->guard;
-  while (!guard.growing()) {
-    const int missed = guard.try_take(server_.keyspace, server_.guards, task->mask, LockMode::kExclusive);
-    if (missed < 0) {
-      if (task->attempts > kAttemptsBeforeGrowing) server_.guards->pass_on_growing();
-      return true;
-    }
-    if (++task->attempts <= kAttemptsBeforeGrowing) {
-      ShardLock& lock = server_.keyspace->shard(static_cast<size_t>(missed)).lock;
-      if (lock.wait(task, LockMode::kExclusive, false)) return false;
-    } else if (!server_.guards->try_take_growing(task)) {
-      return false;
-    } else {
+  for (;;) {
+    if (!guard.growing()) {
+      const int missed = guard.try_take(server_.keyspace, server_.guards, task->mask, LockMode::kExclusive);
+      if (missed < 0) {
+        if (task->attempts > kAttemptsBeforeGrowing) server_.guards->pass_on_growing();
+        return true;
+      }
+      if (++task->attempts <= kAttemptsBeforeGrowing) {
+        ShardLock& lock = server_.keyspace->shard(static_cast<size_t>(missed)).lock;
+        if (lock.wait(task, LockMode::kExclusive, false)) return false;
+        continue;
+      }
+      if (!server_.guards->try_take_growing(task)) return false;
       guard.begin_growing(server_.keyspace, server_.guards, LockMode::kExclusive);
     }
-  }
-  for (;;) {
     const int missed = grow_patiently(&guard, task->mask, &task->rounds);
     if (missed < 0) break;
-    if (server_.keyspace->shard(static_cast<size_t>(missed)).lock.wait(task, LockMode::kExclusive, true)) {
-      if (!std::exchange(task->handed_over, true)) server_.guards->hand_over();
-      return false;
+    ShardLock& lock = server_.keyspace->shard(static_cast<size_t>(missed)).lock;
+    const bool gives_up = task->rounds <= kRoundsGivingUp;
+    if (gives_up) {
+      lock.unclaim();
+      guard.release();
+      task->attempts = 0;
     }
+    if (!lock.wait(task, LockMode::kExclusive, !gives_up)) continue;
+    if (!gives_up && !std::exchange(task->handed_over, true)) server_.guards->hand_over();
+    return false;
   }
   if (std::exchange(task->handed_over, false)) server_.guards->take_back();
   return true;
