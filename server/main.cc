@@ -23,24 +23,26 @@ void print_version() {
 
 struct MetaOptions {
   bool version = false;
-  AofCheck aof;
-  std::string rdb;
+  bool check_aof = false;
+  bool check_rdb = false;
+  bool fix = false;
   int64_t truncate_to_s = -1;
+  std::string file;
 };
 
 // Called by the names of Redis's two programs, it is them: redis-check-aof FILE is --check-aof FILE.
 std::vector<std::string> with_program_name(const std::string& executable, std::vector<std::string> args) {
   const std::string name = executable.substr(executable.rfind('/') + 1);
-  if (name == "redis-check-aof") args.insert(args.end() - (args.empty() ? 0 : 1), "--check-aof");
+  if (name == "redis-check-aof") args.insert(args.begin(), "--check-aof");
   if (name == "redis-check-rdb") args.insert(args.begin(), "--check-rdb");
   return args;
 }
 
 int run_meta_options(const MetaOptions& options) {
   if (options.version) print_version();
-  if (!options.rdb.empty()) return check_rdb(&posix_files(), options.rdb);
-  if (options.aof.path.empty()) return 0;
-  AofCheck check = options.aof;
+  if (options.check_rdb) return check_rdb(&posix_files(), options.file);
+  if (!options.check_aof) return 0;
+  AofCheck check{.path = options.file, .fix = options.fix, .truncate_to_s = {}};
   if (options.truncate_to_s >= 0) check.truncate_to_s = options.truncate_to_s;
   return check_aof(&posix_files(), check);
 }
@@ -52,12 +54,14 @@ int parse_meta_options(const std::vector<std::string>& args, bool* done) {
                "be given as --directive value; - reads the configuration from standard input."};
   MetaOptions options;
   app.add_flag("-v,--version", options.version, "Print the version and exit");
-  CLI::Option* aof = app.add_option("--check-aof", options.aof.path, "Check an append-only file: its manifest, or one file of it");
-  CLI::Option* fix = app.add_flag("--fix", options.aof.fix, "Cut off a damaged end, after asking")->needs(aof);
+  CLI::Option* file = app.add_option("file", options.file, "What to check");
+  CLI::Option* aof = app.add_flag("--check-aof", options.check_aof, "Check an append-only file: its manifest, or one file of it");
+  aof->needs(file);
+  CLI::Option* fix = app.add_flag("--fix", options.fix, "Cut off a damaged end, after asking")->needs(aof);
   app.add_option("--truncate-to-timestamp", options.truncate_to_s, "Cut off what came after that time (aof-timestamp-enabled)")
       ->needs(aof)
       ->excludes(fix);
-  app.add_option("--check-rdb", options.rdb, "Check a snapshot")->excludes(aof);
+  app.add_flag("--check-rdb", options.check_rdb, "Check a snapshot")->needs(file)->excludes(aof);
   const bool asks = std::any_of(args.begin(), args.end(), [](const std::string& arg) { return arg.starts_with("--check-"); }) ||
                     (args.size() == 1 && (args[0] == "-v" || args[0] == "--version" || args[0] == "-h" || args[0] == "--help"));
   if (!asks) return 0;

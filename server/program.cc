@@ -64,6 +64,7 @@ int run_server(const std::vector<std::string>& args, const char* executable, Fil
   for (const std::string& warning : loaded.warnings) log_warning("%s", warning.c_str());
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGHUP, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error like a full disk
   if (loaded.config.crash_log_enabled) install_crash_handlers(nullptr);
   write_pid_file(loaded.config);
   const std::string pidfile = loaded.config.pidfile;

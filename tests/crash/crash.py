@@ -146,10 +146,12 @@ class Controller(threading.Thread):
         """Off and on again: what comes meanwhile is promised once the AOF has its base."""
         self.done["switch"] += 1
         self.limit = time.time()
-        self.connection.call("CONFIG", "SET", "appendonly", "no")
-        time.sleep(self.rng.choice((0, 0, 0.05)))
-        self.just_began.set()
-        self.connection.call("CONFIG", "SET", "appendonly", "yes")
+        for _ in range(self.rng.choice((1, 1, 3))):  # sometimes off again before the base is there
+            self.connection.call("CONFIG", "SET", "appendonly", "no")
+            time.sleep(self.rng.choice((0, 0, 0.05)))
+            self.just_began.set()
+            self.connection.call("CONFIG", "SET", "appendonly", "yes")
+            time.sleep(self.rng.choice((0, 0, 0.01, 0.03)))
         self.wait_for("aof_rewrite_in_progress", "0")
         self.wait_for("aof_rewrite_scheduled", "0")
         info = self.connection.info("persistence")
