@@ -542,7 +542,6 @@ void Dispatcher::fill(Context* ctx, const Command* command, const Args& args, Se
 void Dispatcher::note_call(const Session& session, const Command* command) {
   SharedSession& shared = *session.shared;
   shared.last_command.store(command, std::memory_order_relaxed);
-  shared.commands.store(shared.commands.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 // Whether MONITOR shows the call. Not what is too dangerous to show, nor a blocked command a second time.
@@ -573,6 +572,8 @@ void Dispatcher::count_call(Context* ctx, uint64_t ns) {
   CommandStatistics& counters = statistics_->per_command[server_.commands->index_of(ctx->command_)];
   statistics_->commands.add();
   if (ctx->block_request_.has_value()) return;  // it counts, and is slow if at all, when it is served
+  std::atomic<uint64_t>& of_client = ctx->session_->shared->commands;
+  of_client.store(of_client.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   counters.calls.add();
   counters.nanoseconds.add(ns);
   if (environment_.config->latency_tracking) counters.latency.record(ns);
