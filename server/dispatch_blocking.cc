@@ -148,6 +148,7 @@ bool Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& 
   }
   if (ctx.dirty_ > 0) server_.dirty.fetch_add(ctx.dirty_, std::memory_order_relaxed);
   note_for_gate(&ctx, journal_effects());
+  send_held();
   for (const std::string& key : waiter->keys) {
     const uint64_t hash = hash_bytes(key);
     if (guard->covers(shard_bit(hash), true)) {
@@ -232,7 +233,6 @@ bool Dispatcher::take_shards(ShardTask* task) {
     ShardLock& lock = server_.keyspace->shard(static_cast<size_t>(missed)).lock;
     const bool gives_up = task->rounds <= kRoundsGivingUp;
     if (gives_up) {
-      lock.unclaim();
       guard.release();
       task->attempts = 0;
     }

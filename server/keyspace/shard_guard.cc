@@ -108,9 +108,11 @@ int ShardGuard::try_grow(ShardMask mask) {
     ShardLock& lock = keyspace_->shard(static_cast<size_t>(index)).lock;
     if (!lock.try_lock_claimed(mode_)) {
       lock.claim();
+      claimed_ |= ShardMask{1} << index;
       return index;
     }
     mask_ |= ShardMask{1} << index;
+    claimed_ &= ~mask_;
   }
   return -1;
 }
@@ -194,6 +196,9 @@ void ShardGuard::release() {
   const ShardMask mask = std::exchange(mask_, 0);
   if (physical_) unlock(mask);
   physical_ = false;
+  for (ShardMask rest = std::exchange(claimed_, 0); rest != 0; rest &= rest - 1) {
+    keyspace_->shard(static_cast<size_t>(std::countr_zero(rest))).lock.unclaim();
+  }
   if (growing_) {
     growing_ = false;
     registry_->release_growing();

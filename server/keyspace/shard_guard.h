@@ -63,6 +63,7 @@ class ShardGuard {
     mode_ = other.mode_;
     physical_ = std::exchange(other.physical_, false);
     growing_ = std::exchange(other.growing_, false);
+    claimed_ = std::exchange(other.claimed_, 0);
     return *this;
   }
 
@@ -82,7 +83,8 @@ class ShardGuard {
 
   // Growing: needs the growing right (GuardRegistry::try_take_growing), which the guard then owns.
   void begin_growing(Keyspace* keyspace, GuardRegistry* registry, LockMode mode);
-  // Takes the shards of `mask` not held yet, claiming the first that is busy: its index, or -1 when all are held.
+  // Takes the shards of `mask` not held yet, claiming the first that is busy: its index, or -1 when all are held. A claim
+  // ends when its shard is taken or the guard is released.
   int try_grow(ShardMask mask);
 
   // A growing guard that has changed nothing yet gives its shards back while it waits for one that is held for long: only
@@ -122,6 +124,7 @@ class ShardGuard {
   Keyspace* keyspace_ = nullptr;
   GuardRegistry* registry_ = nullptr;
   ShardMask mask_ = 0;
+  ShardMask claimed_ = 0;  // by a growing guard, and not had yet
   LockMode mode_ = LockMode::kShared;
   bool physical_ = false;
   bool growing_ = false;

@@ -90,6 +90,28 @@ TEST_CASE("shard_guard: a growing guard that lets go keeps only its claim") {
   CHECK(is_free(&keyspace, &registry, kThree, LockMode::kExclusive));
 }
 
+TEST_CASE("shard_guard: a growing guard that gives up leaves no claim") {
+  Keyspace keyspace(1);
+  GuardRegistry registry(false);
+  ShardGuard two = taken(&keyspace, &registry, 0b100, LockMode::kExclusive);
+  CountingWaiter nobody;
+  REQUIRE(registry.try_take_growing(&nobody));
+  ShardGuard growing;
+  growing.begin_growing(&keyspace, &registry, LockMode::kExclusive);
+  CHECK(growing.try_grow(kThree) == 2);
+  growing.let_go();
+  two.release();
+  ShardGuard zero = taken(&keyspace, &registry, 0b001, LockMode::kShared);
+  CHECK(growing.try_grow(kThree) == 0);  // now two shards are claimed and none is held
+  CountingWaiter waiter;
+  CHECK(keyspace.shard(2).lock.wait(&waiter, LockMode::kShared, false));
+  growing.release();
+  CHECK(waiter.woken == 1);
+  CHECK(is_free(&keyspace, &registry, 0b110, LockMode::kExclusive));
+  CHECK(is_free(&keyspace, &registry, 0b001, LockMode::kShared));
+  zero.release();
+}
+
 TEST_CASE("shard_guard: the growing right is passed on by whoever does not want it any more") {
   GuardRegistry registry(false);
   std::vector<CountingWaiter> waiters(3);
