@@ -395,7 +395,9 @@ void cmd_debug(Context& ctx) {
       return command.run(ctx);
     }
   }
-  ctx.error("ERR unknown subcommand or wrong number of arguments for '" + std::string(ctx.arg(1)) + "'. Try DEBUG HELP.");
+  // As C's %.128s shows it.
+  const std::string_view name = ctx.arg(1).substr(0, std::min<size_t>(ctx.arg(1).find('\0'), 128));
+  ctx.reply().error({"ERR unknown subcommand or wrong number of arguments for '", name, "'. Try DEBUG HELP."});
 }
 
 constexpr Command kRows[] = {
