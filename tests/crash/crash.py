@@ -134,12 +134,13 @@ class Controller(threading.Thread):
 
     def background_save(self):
         self.ask("BGSAVE")
-        self.wait_for("rdb_bgsave_in_progress", "0")
+        self.wait_for(rdb_bgsave_in_progress="0")
         if self.connection.info("persistence")["rdb_last_bgsave_status"] != "ok":
             raise ReplyError("BGSAVE failed")
 
-    def wait_for(self, field, value):
-        while self.connection.info("persistence")[field] != value:
+    def wait_for(self, **fields):
+        """Until all have these values in one INFO."""
+        while not fields.items() <= self.connection.info("persistence").items():
             time.sleep(0.005)
 
     def switch(self):
@@ -152,8 +153,7 @@ class Controller(threading.Thread):
             self.just_began.set()
             self.connection.call("CONFIG", "SET", "appendonly", "yes")
             time.sleep(self.rng.choice((0, 0, 0.01, 0.03)))
-        self.wait_for("aof_rewrite_in_progress", "0")
-        self.wait_for("aof_rewrite_scheduled", "0")
+        self.wait_for(aof_rewrite_in_progress="0", aof_rewrite_scheduled="0")
         info = self.connection.info("persistence")
         if info["aof_enabled"] == "1" and info["aof_last_bgrewrite_status"] == "ok":
             self.connection.call("SET", "switched", "1")
