@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -22,6 +21,7 @@
 #include "persistence/persistence.h"
 #include "scripting/load_libraries.h"
 #include "server/base/clock.h"
+#include "server/base/cycle_clock.h"
 #include "server/base/log.h"
 #include "server/base/random.h"
 #include "server/base/rate_meter.h"
@@ -83,7 +83,7 @@ struct Synap::Impl final : KeyspaceObserver {
     std::unique_ptr<TlsHandshakes> handshakes;
     std::unordered_map<uint64_t, std::unique_ptr<Client>> clients;
     std::vector<uint64_t> released;
-    int64_t cron_ns = 0;  // not counted yet
+    uint64_t cron_ns = 0;  // not counted yet
     std::thread thread;
   };
 
@@ -345,11 +345,11 @@ void Synap::Impl::release_gated(Lane& lane) {
 
 void Synap::Impl::cron(Lane& lane) {
   lane.dispatcher->begin_turn();  // timers run before the poll's check phase
-  const auto began = std::chrono::steady_clock::now();
+  const uint64_t began = cycles_now();
   lane_cron(lane, lane.dispatcher->environment().now_ms);
   if (lane.reactor->index() == 0) server_cron(lane, lane.dispatcher->environment().now_ms);
-  lane.cron_ns += std::chrono::nanoseconds(std::chrono::steady_clock::now() - began).count();
-  lane.dispatcher->statistics().cron_us.add(static_cast<uint64_t>(lane.cron_ns / 1000));
+  lane.cron_ns += CycleClock().nanoseconds(cycles_now() - began);
+  lane.dispatcher->statistics().cron_us.add(lane.cron_ns / 1000);
   lane.cron_ns %= 1000;
 }
 
