@@ -244,6 +244,34 @@ TEST_CASE("AOF: replies wait for a slow disk only if they tell of what is not on
   reader.call({"DEBUG", "AOF-FLUSH-SLEEP", "0"});
 }
 
+TEST_CASE("AOF: a message that tells of a write waits for the disk, too, and EXEC that was refused by one") {
+  ServerProcess server(with_aof("always", {"--io-threads", "2", "--notify-keyspace-events", "KEA"}));
+  Client publisher(server.port());
+  Client subscriber(server.port());
+  Client watcher(server.port());
+  subscriber.call({"SUBSCRIBE", "news"});
+  subscriber.call({"SUBSCRIBE", "__keyevent@0__:incrby"});
+  watcher.call({"WATCH", "n"});
+  publisher.call({"DEBUG", "AOF-FLUSH-SLEEP", "1500000"});
+  // The script goes on for a while after its message: nothing of it is in the journal until its end.
+  publisher.append({"EVAL", "local n = redis.call('INCR', 'n') redis.call('PUBLISH', 'news', n) for i = 1, 3e7 do n = n + 0 end", "0"});
+  publisher.append({"PING"});
+  std::thread waits([&] { CHECK_FALSE(publisher.read().error()); });
+  CHECK(milliseconds_of([&] { CHECK(subscriber.read().items.size() == 3); }) >= 1000);
+  CHECK(subscriber.read().items.size() == 3);
+  waits.join();
+  CHECK(publisher.call({"SET", "n", "5"}).ok());
+  watcher.append({"MULTI"});
+  watcher.append({"EXEC"});
+  publisher.append({"SET", "n", "6"});
+  std::thread writes([&] { publisher.read(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  watcher.read();
+  CHECK(watcher.read().nil());
+  writes.join();
+  Client(server.port()).call({"DEBUG", "AOF-FLUSH-SLEEP", "0"});
+}
+
 TEST_CASE("AOF: writers wait while too much is unwritten, readers do not") {
   ServerProcess server(with_aof("everysec", {"--journal-buffer-limit", "1mb"}));
   Client writer(server.port());
