@@ -428,10 +428,13 @@ void Aof::rewrite_finished(bool ok, const ForkedChild::Outcome& outcome) {
 
 Aof::Figures Aof::figures(int64_t now_ms) const {
   const bool child = child_->running_for(ForkedChild::Purpose::kRewrite);
-  const bool starting = waits_for_base() && !subscribed_.load() && !child_->running();  // as good as forked
+  const bool rewriting = child || installing_.load();
+  // While the AOF waits for its base a rewrite is always on its way: seen as running or as scheduled, never as neither.
+  const bool awaited = waits_for_base() && !rewriting;
+  const bool starting = awaited && !subscribed_.load() && !child_->running();  // as good as forked
   return {.enabled = is_on(),
-          .rewrite_running = child || installing_.load() || starting,
-          .rewrite_scheduled = scheduled_.load() || (waits_for_base() && child_->running_for(ForkedChild::Purpose::kSnapshot)),
+          .rewrite_running = rewriting || starting,
+          .rewrite_scheduled = scheduled_.load() || (awaited && !starting),
           .last_rewrite_ok = last_ok_.load(),
           .write_ok = healthy(),
           .last_rewrite_s = last_rewrite_s_.load(),
