@@ -2,6 +2,7 @@
 #include "protocol/reply.h"
 
 #include "server/base/number.h"
+#include "server/base/text.h"
 
 namespace synap {
 
@@ -100,7 +101,8 @@ void Reply::error(std::string_view text) {
 
 void Reply::error(std::initializer_list<std::string_view> parts) {
   std::string text;
-  for (std::string_view part : parts) text += part;
+  // Arguments are quoted up to a NUL, as Redis's printf does.
+  for (const std::string_view part : parts) text += printed(part, part.size());
   error(text);
 }
 

@@ -185,7 +185,7 @@ void cmd_function_list(Context& ctx) {
       has_pattern = true;
       pattern = ctx.arg(++i);
     } else {
-      return ctx.error("ERR Unknown argument " + std::string(ctx.arg(i)));
+      return ctx.reply().error({"ERR Unknown argument ", ctx.arg(i)});
     }
   }
   const auto set = ctx.server().scripting->registry().current();

@@ -238,7 +238,7 @@ void cmd_acl_cat(Context& ctx) {
   if (ctx.argc() == 3) {
     const uint64_t category = category_bit(ctx.arg(2));
     if (category != 0) return reply_category(ctx, category);
-    return ctx.reply().error({"ERR Unknown category '", ctx.arg(2).substr(0, 128), "'"});
+    return ctx.reply().error({"ERR Unknown category '", printed(ctx.arg(2), 128), "'"});
   }
   ctx.reply().array(category_names().size());
   for (const std::string_view name : category_names()) ctx.reply().bulk(name);

@@ -395,9 +395,7 @@ void cmd_debug(Context& ctx) {
       return command.run(ctx);
     }
   }
-  // As C's %.128s shows it.
-  const std::string_view name = ctx.arg(1).substr(0, std::min<size_t>(ctx.arg(1).find('\0'), 128));
-  ctx.reply().error({"ERR unknown subcommand or wrong number of arguments for '", name, "'. Try DEBUG HELP."});
+  ctx.reply().error({"ERR unknown subcommand or wrong number of arguments for '", printed(ctx.arg(1), 128), "'. Try DEBUG HELP."});
 }
 
 constexpr Command kRows[] = {

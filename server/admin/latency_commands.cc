@@ -53,7 +53,7 @@ void cmd_latency_latest(Context& ctx) {
 void cmd_latency_graph(Context& ctx) {
   const auto events = ctx.server().latency->events();
   const auto it = events.find(ctx.arg(2));
-  if (it == events.end()) return ctx.error("ERR No samples available for event '" + std::string(ctx.arg(2)) + "'");
+  if (it == events.end()) return ctx.reply().error({"ERR No samples available for event '", ctx.arg(2), "'"});
   const std::vector<LatencySample> history = it->second.history();
   int64_t low = INT64_MAX;
   int64_t high = 0;

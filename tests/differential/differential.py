@@ -212,9 +212,18 @@ class Test:
             for command, theirs, ours in zip(commands, *replies):
                 mode = "near" if command[0] == "PTTL" else "exact"
                 args = list(command[:-1]) + [theirs_type(replies[0])] + [key]
-                if not same(theirs, ours, mode) and not self.intended.covers(args, theirs, ours):
+                if same(theirs, ours, mode) or self.intended.covers(args, theirs, ours):
+                    continue
+                if args[:3] != ["DEBUG", "DIGEST-VALUE", "zset"] or not self.same_scores(key):
                     raise Difference(index, (0, mode, args), theirs, ours)
             self.commands += len(commands)
+
+    def same_scores(self, key):
+        """As numbers: small sorted sets lose the sign of -0, and when one is big from the start differs since Redis 7.2."""
+        theirs, ours = (side.connections[2].call("ZRANGE", key, "0", "-1", "WITHSCORES") for side in self.sides())
+        if theirs and not isinstance(theirs[0], list):  # RESP2
+            theirs, ours = zip(theirs[::2], theirs[1::2]), zip(ours[::2], ours[1::2])
+        return [(member, float(score)) for member, score in theirs] == [(member, float(score)) for member, score in ours]
 
     def expired_meanwhile(self, theirs, ours):
         time.sleep(0.05)

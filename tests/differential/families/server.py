@@ -1,9 +1,11 @@
 """Commands about connections, configuration and access: texts and shapes."""
 
+# Not among the directives: those that mean other values here (maxmemory-samples, activedefrag), and latency-monitor-threshold,
+# because a busy machine makes any command slow.
 ATOMS = {
     "directive": ["maxmemory-policy", "hash-max-listpack-entries", "hash-max-ziplist-entries", "timeout", "slowlog-log-slower-than", "appendfsync",
                   "lfu-decay-time", "notify-keyspace-events", "client-output-buffer-limit", "save", "nosuch", "databases", "list-max-listpack-size",
-                  "active-expire-effort", "lazyfree-lazy-expire", "latency-monitor-threshold", "repl-backlog-size", "busy-reply-threshold", "lua-time-limit"],
+                  "active-expire-effort", "lazyfree-lazy-expire", "repl-backlog-size", "busy-reply-threshold", "lua-time-limit"],
     "setting": ["0", "100", "-1", "1mb", "1GB", "yes", "no", "allkeys-lru", "volatile-ttl", "everysec", "always", "abc", "", "KEA", "Ex", "900 1 300 10",
                 "replica 256mb 64mb 60", "99999999999999999999", "1.5"],
     "user": ["alice", "bob", "default"],

@@ -118,6 +118,8 @@ TEST_CASE("deferred lengths, nested and over many chunks") {
 TEST_CASE("errors") {
   CHECK_REPLY("-ERR syntax error\r\n", "-ERR syntax error\r\n", error(kSyntaxError));
   CHECK_REPLY("-ERR bad  'x y'\r\n", "-ERR bad  'x y'\r\n", error({"ERR bad\r\n", "'x\ny'", "\r\n"}));
+  const std::string_view binary("seen\0unseen", 11);
+  CHECK_REPLY("-ERR bad 'seen'\r\n", "-ERR bad 'seen'\r\n", error({"ERR bad '", binary, "'"}));
   OutputBuffer buffer;
   Reply reply(&buffer, 2);
   CHECK_FALSE(reply.error_replied());
