@@ -2,10 +2,10 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <cstring>
 
 #include "persistence/rdb_format.h"
+#include "persistence/rdb_inserter.h"
 #include "server/base/log.h"
 #include "server/base/number.h"
 #include "server/base/text.h"
@@ -110,22 +110,16 @@ class FileLoader {
  public:
   FileLoader(RdbReader* reader, Keyspace* keyspace, const RdbLoadOptions& options, RdbLoadResult* result,
              RdbProgress* progress)
-      : reader_(reader), keyspace_(keyspace), options_(options), result_(result), progress_(progress) {}
+      : reader_(reader), keyspace_(keyspace), options_(options), result_(result), progress_(progress),
+        inserter_(options.replace) {}
 
   void run() {
     read();
-    insert_pending();
+    inserter_.finish();
+    note_repeated_key();
   }
 
  private:
-  // Entries wait a little before they enter their table, so that its line is in cache by then.
-  struct Pending {
-    Entry* entry = nullptr;
-    uint64_t hash = 0;
-    DbSlice* slice = nullptr;
-  };
-  static constexpr size_t kPendingMax = 16;
-
   void read() {
     if (!read_header()) return;
     while (!reader_->failed()) {
@@ -268,32 +262,14 @@ class FileLoader {
     }
     const uint64_t hash = hash_bytes(key_);
     DbSlice& slice = keyspace_->slice(static_cast<int>(db_), hash);
-    slice.table.prefetch_bucket(hash);
-    Pending& place = pending_[added_++ % kPendingMax];
-    if (place.entry != nullptr) insert(place);
-    place = {entry, hash, &slice};
-  }
-
-  void insert_pending() {
-    for (size_t i = 0; i < kPendingMax; ++i) {
-      Pending& place = pending_[added_++ % kPendingMax];
-      if (place.entry != nullptr) insert(place);
-      place = {};
-    }
-  }
-
-  void insert(const Pending& pending) {
-    const std::string_view key = pending.entry->key();
-    if (pending.slice->find(pending.hash, key) != nullptr) {
-      if (!options_.replace) {
-        reader_->fail("the key '" + std::string(key) + "' occurs twice");
-        return free_entry(pending.entry);
-      }
-      free_entry(pending.slice->take(pending.hash, key));
-    }
-    pending.slice->add(pending.hash, pending.entry);
+    inserter_.add(&slice, hash, entry);
     ++result_->keys_loaded;
     progress_->keys.store(result_->keys_loaded, std::memory_order_relaxed);
+    note_repeated_key();
+  }
+
+  void note_repeated_key() {
+    if (inserter_.failed()) reader_->fail("the key '" + inserter_.repeated_key() + "' occurs twice");
   }
 
   void read_footer() {
@@ -316,8 +292,7 @@ class FileLoader {
   std::string key_;
   RdbEntryHead head_;
   bool has_clock_ = false;
-  std::array<Pending, kPendingMax> pending_;
-  size_t added_ = 0;
+  RdbInserter inserter_;
 };
 
 }  // namespace
