@@ -442,10 +442,7 @@ Dispatcher::Acquired Dispatcher::acquire(Caller& caller, const Command* command,
     const int missed = grow_patiently(guard, mask, &suspended.rounds);
     if (missed < 0) break;
     ShardLock& lock = keyspace->shard(static_cast<size_t>(missed)).lock;
-    if (is_busy(caller, command, ShardMask{1} << missed)) {
-      lock.unclaim();
-      return Acquired::kRefused;
-    }
+    if (is_busy(caller, command, ShardMask{1} << missed)) return Acquired::kRefused;
     if (lock.wait(&caller, mode, true)) {
       if (!std::exchange(suspended.counted_hand_over, true)) registry->hand_over();
       return Acquired::kWaits;
@@ -559,8 +556,11 @@ void Dispatcher::call(Context* ctx, bool again) {
   if (!again && is_monitored(*ctx)) [[unlikely]] line = MonitorFeed::line_of(*ctx);
   if (!line.empty() && ctx->command_->has(kSkipMonitor)) server_.monitor->feed(std::exchange(line, {}));
   const uint64_t begin = cycles_now();
-  ctx->command_->handler(*ctx);
-  if (ctx->sliced_call_ != nullptr) run_to_end(ctx);
+  {
+    const PubSub::Hold hold(held(&messages_));
+    ctx->command_->handler(*ctx);
+    if (ctx->sliced_call_ != nullptr) run_to_end(ctx);
+  }
   if (!line.empty()) server_.monitor->feed(std::move(line));
   if (ctx->must_restart_) [[unlikely]] return;
   count_call(ctx, clock_.nanoseconds(cycles_now() - begin));
@@ -614,6 +614,7 @@ void Dispatcher::settle_effects(Context* ctx) {
 void Dispatcher::finish(Context* ctx, ShardGuard* guard) {
   if (ctx->dirty_ > 0) server_.dirty.fetch_add(ctx->dirty_, std::memory_order_relaxed);
   note_for_gate(ctx, journal_effects());
+  send_held();
   if (guard->held()) {
     if (guard->mode() == LockMode::kExclusive) serve_ready(guard);
     guard->release();
@@ -641,6 +642,14 @@ uint64_t Dispatcher::journal_effects() {
   return end;
 }
 
+PubSub::Held* Dispatcher::held(PubSub::Held* messages) const { return server_.gate->active() ? messages : nullptr; }
+
+// Their effects are in the journal.
+void Dispatcher::send_held() {
+  if (messages_.empty()) [[likely]] return;
+  for (const auto& send : std::exchange(messages_, {})) send();
+}
+
 // Under the command's guard: up to where the journal must be durable before its reply may leave.
 void Dispatcher::note_for_gate(Context* ctx, uint64_t end_offset) {
   if (end_offset != 0) ctx->session_->written_offset = end_offset;
@@ -649,7 +658,7 @@ void Dispatcher::note_for_gate(Context* ctx, uint64_t end_offset) {
   const Command* command = ctx->command_;
   const bool named = !ctx->key_hashes_.empty() || !ctx->inner_hashes_.empty();
   const bool sees_all = ctx->inner_sees_all_ || command->has(kAllShards | kSelfGuarded) ||
-                        (!named && command->has(kReadonly | kWrite));
+                        (!named && command->has(kReadonly | kWrite | kRunsQueue));  // EXEC that ran nothing: a watched key changed
   uint64_t needed = end_offset;
   const auto touch = [&](uint64_t hash) {
     if (end_offset != 0) {

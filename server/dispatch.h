@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "datatypes/pubsub/pubsub.h"
 #include "protocol/args.h"
 #include "protocol/reply.h"
 #include "server/base/cycle_clock.h"
@@ -59,6 +60,7 @@ struct LongCall {
   KeyHashes keys;
   ShardGuard guard;
   EffectBuffer effects;
+  PubSub::Held messages;
   uint64_t busy_ns = 0;
   int64_t started_us = 0;
   Environment environment;  // from its second slice on: the time stands still in it
@@ -232,6 +234,8 @@ class Dispatcher final : public CommandRunner {
   void fields_expired(DbSlice& slice, int db, Entry* entry, std::span<const std::string> fields);
   // The journal's end after them; 0: there were none.
   uint64_t journal_effects();
+  PubSub::Held* held(PubSub::Held* messages) const;
+  void send_held();
   void note_for_gate(Context* ctx, uint64_t end_offset);
   void note_inner_keys(Context* outer, const Command* command, const KeyHashes& keys) const;
   uint64_t hash_of_first_key(const Args& args);
@@ -274,6 +278,7 @@ class Dispatcher final : public CommandRunner {
   KeyspaceStats keyspace_stats_;
   Environment environment_;
   EffectBuffer effects_;
+  PubSub::Held messages_;  // of the command under way, while replies are gated
   std::array<Memo, 4> memo_;
   size_t next_memo_ = 0;
   std::vector<KeyRef> key_refs_;

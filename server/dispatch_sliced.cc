@@ -36,9 +36,12 @@ Outcome Dispatcher::run_sliced(Caller& caller, const Command* command, const Arg
   if (ctx.effects_ != nullptr) ctx.effects_ = &call->effects;
   feed_monitor(&ctx, true);
   const uint64_t begin = cycles_now();
-  command->handler(ctx);
   SlicedCall::Step step = SlicedCall::Step::kDone;
-  if (ctx.sliced_call_ != nullptr) step = ctx.sliced_call_->step(ctx);
+  {
+    const PubSub::Hold hold(held(&call->messages));
+    command->handler(ctx);
+    if (ctx.sliced_call_ != nullptr) step = ctx.sliced_call_->step(ctx);
+  }
   call->busy_ns = clock_.nanoseconds(cycles_now() - begin);
   if (step == SlicedCall::Step::kDone) return finish_sliced(call.get());
   keep_over_slices(caller, std::move(call), resumed);
@@ -77,7 +80,11 @@ Outcome Dispatcher::continue_sliced(Caller& caller) {
   call.environment.now_us = now_us;
   call.environment.now_ms = now_us / 1000;
   const uint64_t begin = cycles_now();
-  const SlicedCall::Step step = ctx.sliced_call_->step(ctx);
+  SlicedCall::Step step;
+  {
+    const PubSub::Hold hold(held(&call.messages));
+    step = ctx.sliced_call_->step(ctx);
+  }
   call.busy_ns += clock_.nanoseconds(cycles_now() - begin);
   if (step == SlicedCall::Step::kDone) {
     server_.guards->take_back();
@@ -95,6 +102,7 @@ Outcome Dispatcher::finish_sliced(LongCall* call) {
   note_reads(&ctx);
   settle_effects(&ctx);
   std::swap(effects_, call->effects);
+  std::swap(messages_, call->messages);
   finish(&ctx, &call->guard);
   return Outcome::kDone;
 }

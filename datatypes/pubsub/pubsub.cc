@@ -1,16 +1,20 @@
 #include "datatypes/pubsub/pubsub.h"
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
-#include "protocol/output_buffer.h"
-#include "protocol/reply.h"
 #include "server/base/glob.h"
+#include "server/base/number.h"
+#include "server/base/shared_bytes.h"
 
 namespace synap {
 
 namespace {
 
 using SubscriptionSet = std::set<std::string, std::less<>>;
+
+thread_local PubSub::Held* held_here = nullptr;
 
 SubscriptionSet& subscriptions(Session& session, PubSubKind kind) {
   switch (kind) {
@@ -33,21 +37,32 @@ void publish_figures(Session& session) {
   any ? session.set(kSessionPubsub) : session.clear(kSessionPubsub);
 }
 
-// A message as a client of this protocol version gets it.
-SharedBytes encode(PubSubKind kind, int resp, std::string_view name, std::string_view channel, std::string_view message) {
-  OutputBuffer buffer;
-  Reply reply(&buffer, resp);
+void append_bulk(std::string_view bytes, std::string* out) {
+  char number[24];
+  *out += '$';
+  out->append(number, format_int64(number, static_cast<int64_t>(bytes.size())));
+  *out += "\r\n";
+  *out += bytes;
+  *out += "\r\n";
+}
+
+// A message in RESP2 and in RESP3, where only the first byte is another.
+std::array<SharedBytes, 2> encode(PubSubKind kind, std::string_view name, std::string_view channel,
+                                  std::string_view message) {
+  constexpr size_t kFraming = 100;
+  std::string text;
+  text.reserve(name.size() + channel.size() + message.size() + kFraming);
   if (kind == PubSubKind::kPattern) {
-    reply.push(4);
-    reply.bulk("pmessage");
-    reply.bulk(name);
+    text += "*4\r\n$8\r\npmessage\r\n";
+    append_bulk(name, &text);
   } else {
-    reply.push(3);
-    reply.bulk(kind == PubSubKind::kShardChannel ? "smessage" : "message");
+    text += kind == PubSubKind::kShardChannel ? "*3\r\n$8\r\nsmessage\r\n" : "*3\r\n$7\r\nmessage\r\n";
   }
-  reply.bulk(channel);
-  reply.bulk(message);
-  return SharedBytes::copy_of(buffer.to_string());
+  append_bulk(channel, &text);
+  append_bulk(message, &text);
+  SharedBytes resp2 = SharedBytes::copy_of(text);
+  text[0] = '>';
+  return {std::move(resp2), SharedBytes::copy_of(text)};
 }
 
 // The message of one publish for the clients of one reactor.
@@ -67,7 +82,27 @@ void hand_out(ClientDirectory& clients, size_t reactor, const Parcel& parcel) {
   }
 }
 
+// The only reactor's own messages take no detour through its mailbox. With several reactors they all do, so that messages
+// of different publishers come in one order everywhere.
+bool may_hand_out_now(ClientDirectory& clients) { return clients.reactor_count() == 1 && clients.reactor(0).on_thread(); }
+
+// The reply of a blocked client may be on its way to it by post: what is published later stays behind it.
+std::vector<uint64_t> take_blocked(ClientDirectory& clients, Parcel* parcel) {
+  const auto is_served_elsewhere = [&clients](uint64_t id) {
+    ClientPort* port = clients.local(0, id);
+    return port != nullptr && port->session().has(kSessionBlocked);
+  };
+  const auto blocked = std::stable_partition(parcel->clients.begin(), parcel->clients.end(), std::not_fn(is_served_elsewhere));
+  std::vector<uint64_t> taken(blocked, parcel->clients.end());
+  parcel->clients.erase(blocked, parcel->clients.end());
+  return taken;
+}
+
 }  // namespace
+
+PubSub::Hold::Hold(Held* held) : before_(std::exchange(held_here, held)) {}
+
+PubSub::Hold::~Hold() { held_here = before_; }
 
 bool PubSub::subscribe(PubSubKind kind, Session& session, std::string_view name) {
   if (!subscriptions(session, kind).emplace(name).second) return false;
@@ -123,9 +158,7 @@ void PubSub::publish_counts() {
 
 void PubSub::deliver(PubSubKind kind, const Subscribers& subscribers, std::string_view name, std::string_view channel,
                      std::string_view message) {
-  auto encoded = std::make_shared<std::array<SharedBytes, 2>>();
-  (*encoded)[0] = encode(kind, 2, name, channel, message);
-  (*encoded)[1] = encode(kind, 3, name, channel, message);
+  const auto encoded = std::make_shared<const std::array<SharedBytes, 2>>(encode(kind, name, channel, message));
   std::vector<std::vector<uint64_t>> by_reactor(clients_->reactor_count());
   for (const auto& shared : subscribers) {
     by_reactor[static_cast<size_t>(shared->reactor.load(std::memory_order_relaxed))].push_back(shared->id);
@@ -133,7 +166,16 @@ void PubSub::deliver(PubSubKind kind, const Subscribers& subscribers, std::strin
   for (size_t reactor = 0; reactor < by_reactor.size(); ++reactor) {
     if (by_reactor[reactor].empty()) continue;
     auto parcel = std::make_shared<Parcel>(Parcel{kind, std::string(name), encoded, std::move(by_reactor[reactor])});
-    clients_->reactor(reactor).post([this, reactor, parcel] { hand_out(*clients_, reactor, *parcel); });
+    auto send = [this, reactor, parcel] {
+      if (may_hand_out_now(*clients_)) {
+        std::vector<uint64_t> blocked = take_blocked(*clients_, parcel.get());
+        hand_out(*clients_, reactor, *parcel);
+        if (blocked.empty()) return;
+        parcel->clients = std::move(blocked);
+      }
+      clients_->reactor(reactor).post([this, reactor, parcel] { hand_out(*clients_, reactor, *parcel); });
+    };
+    held_here != nullptr ? held_here->push_back(std::move(send)) : send();
   }
 }
 

@@ -27,6 +27,21 @@ inline constexpr size_t kPubSubKinds = 3;
 
 class PubSub {
  public:
+  // Messages of a running command. Under appendfsync always one must not leave before the journal has the effects that it
+  // may tell of: the subscriber's reactor would not know what to wait for.
+  using Held = std::vector<std::function<void()>>;
+  // While it lives, what this thread publishes goes there instead of being sent.
+  class Hold {
+   public:
+    explicit Hold(Held* held);
+    ~Hold();
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+   private:
+    Held* const before_;
+  };
+
   explicit PubSub(ClientDirectory* clients) : clients_(clients) {}
 
   // On the client's reactor. False: it was subscribed already, or it was not.
