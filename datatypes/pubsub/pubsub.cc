@@ -100,7 +100,9 @@ std::vector<uint64_t> take_blocked(ClientDirectory& clients, Parcel* parcel) {
 
 }  // namespace
 
-PubSub::Hold::Hold(Held* held) : before_(std::exchange(held_here, held)) {}
+PubSub::Hold::Hold(Held* held) : before_(held_here) {
+  if (held_here == nullptr) held_here = held;
+}
 
 PubSub::Hold::~Hold() { held_here = before_; }
 

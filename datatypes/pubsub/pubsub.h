@@ -30,7 +30,8 @@ class PubSub {
   // Messages of a running command. Under appendfsync always one must not leave before the journal has the effects that it
   // may tell of: the subscriber's reactor would not know what to wait for.
   using Held = std::vector<std::function<void()>>;
-  // While it lives, what this thread publishes goes there instead of being sent.
+  // While it lives, what this thread publishes goes there instead of being sent; a command inside another's adds to that
+  // one's messages.
   class Hold {
    public:
     explicit Hold(Held* held);

@@ -47,7 +47,8 @@ std::string digest(Client& client) { return client.text({"DEBUG", "DIGEST"}); }
 
 bool rewritten(Client& client) {
   return eventually([&] {
-    return client.info("aof_rewrite_in_progress") == "0" && client.info("aof_rewrite_scheduled") == "0";
+    // In this order: what is no longer scheduled has begun.
+    return client.info("aof_rewrite_scheduled") == "0" && client.info("aof_rewrite_in_progress") == "0";
   });
 }
 
