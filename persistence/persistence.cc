@@ -252,8 +252,11 @@ Status Persistence::load_file(const std::string& path, bool replace, RdbLoadResu
   load_keys_expired_.store(result->keys_expired, std::memory_order_relaxed);
   load_keys_loaded_.store(result->keys_loaded, std::memory_order_relaxed);
   if (status.ok()) {
-    log_notice("Done loading RDB, keys loaded: %llu, keys expired: %llu.",
-               static_cast<unsigned long long>(result->keys_loaded), static_cast<unsigned long long>(result->keys_expired));
+    const std::string skipped =
+        result->empty_keys_skipped == 0 ? "" : ", empty keys skipped: " + std::to_string(result->empty_keys_skipped);
+    log_notice("Done loading RDB, keys loaded: %llu, keys expired: %llu%s.",
+               static_cast<unsigned long long>(result->keys_loaded),
+               static_cast<unsigned long long>(result->keys_expired), skipped.c_str());
     return status;
   }
   log_warning("Error reading the RDB file %s: %s", path.c_str(), status.detail().c_str());
@@ -308,6 +311,8 @@ bool Persistence::begin_loading(CommandRunner* runner, LoadLibraries load_librar
         from_aof ? load_aof_files(runner, load_libraries) : load_rdb_and_libraries(path, false, load_libraries);
     if (status.ok()) {
       log_notice("DB loaded from disk: %.3f seconds", static_cast<double>(monotonic_us() - began_us) / 1e6);
+    } else if (!from_aof) {
+      log_warning("Terminating server after rdb file reading failure.");
     }
     done(status);
   });
