@@ -147,6 +147,9 @@ class Dispatcher final : public CommandRunner {
   // Runs `work` on this reactor's thread under exclusive locks of the mask, as soon as they can be had: mostly at once.
   using GuardedWork = std::function<void(ShardGuard* guard)>;
   void with_shards(Reactor& reactor, ShardMask mask, GuardedWork work);
+  // The same under all shards while no script is under way, not even one that has none of them yet: what a command finds
+  // at its start (whether effects are journaled) may change.
+  void with_keyspace(Reactor& reactor, GuardedWork work);
   struct ShardTask;
 
   // Takes the session's watches off their keys, as soon as their shards can be had.

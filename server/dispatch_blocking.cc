@@ -49,6 +49,7 @@ struct Dispatcher::ShardTask final : LockWaiter {
   int attempts = 0;
   int rounds = 0;
   bool handed_over = false;
+  bool nothing_under_way = false;  // takes the growing right even if all shards are free
 };
 
 bool Dispatcher::block(Caller& caller, Context* ctx) {
@@ -199,6 +200,12 @@ void Dispatcher::with_shards(Reactor& reactor, ShardMask mask, GuardedWork work)
   pursue(std::make_unique<ShardTask>(this, &reactor, mask, std::move(work)));
 }
 
+void Dispatcher::with_keyspace(Reactor& reactor, GuardedWork work) {
+  auto task = std::make_unique<ShardTask>(this, &reactor, kAllShardsMask, std::move(work));
+  task->nothing_under_way = true;
+  pursue(std::move(task));
+}
+
 void Dispatcher::pursue(std::unique_ptr<ShardTask> task) {
   if (!take_shards(task.get())) {
     static_cast<void>(task.release());  // in a lock's queue until it is woken
@@ -214,6 +221,10 @@ void Dispatcher::pursue(std::unique_ptr<ShardTask> task) {
 bool Dispatcher::take_shards(ShardTask* task) {
   ShardGuard& guard = task->guard;
   for (;;) {
+    if (!guard.growing() && task->nothing_under_way && !server_.guards->alone()) {
+      if (!server_.guards->try_take_growing(task)) return false;
+      guard.begin_growing(server_.keyspace, server_.guards, LockMode::kExclusive);
+    }
     if (!guard.growing()) {
       const int missed = guard.try_take(server_.keyspace, server_.guards, task->mask, LockMode::kExclusive);
       if (missed < 0) {

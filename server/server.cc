@@ -684,7 +684,7 @@ void Synap::Impl::save_if_due(Lane& lane, int64_t now_ms) {
 void Synap::Impl::rewrite_if_due(Lane& lane, int64_t now_ms) {
   if (rewrite_waits || !aof->wants_rewrite(now_ms)) return;
   rewrite_waits = true;
-  lane.dispatcher->with_shards(*lane.reactor, kAllShardsMask, [this](ShardGuard*) {
+  lane.dispatcher->with_keyspace(*lane.reactor, [this](ShardGuard*) {
     rewrite_waits = false;
     static_cast<void>(aof->start_rewrite(wall_clock_ms()));  // a failure is logged and tried again
   });

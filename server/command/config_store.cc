@@ -50,7 +50,7 @@ Status find_options(std::span<const ConfigChange> changes, const ConfigRights& r
     const Option* option = find_option(change.name);
     if (option == nullptr) {
       return Status(StatusCode::kNotFound,
-                    "ERR Unknown option or number of arguments for CONFIG SET - '" + std::string(change.name) + "'");
+                    "ERR Unknown option or number of arguments for CONFIG SET - '" + std::string(printed(change.name, change.name.size())) + "'");
     }
     if (option->has(kImmutable)) return failed(change.name, "can't set immutable config");
     if (option->has(kGuarded) && !rights.guarded_options) return failed(change.name, "can't set protected config");
