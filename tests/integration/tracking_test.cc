@@ -86,7 +86,7 @@ TEST_CASE("Expired and evicted keys are told") {
   writer.call({"SET", "evicted", std::string(1000, 'x'), "EX", "1000"});
   reader.call({"GET", "evicted"});
   writer.call({"CONFIG", "SET", "maxmemory-policy", "volatile-lru"});
-  writer.call({"CONFIG", "SET", "maxmemory", "1mb"});
+  writer.call({"CONFIG", "SET", "maxmemory", "1kb"});
   CHECK(reader.push() == "invalidate evicted");
 }
 
