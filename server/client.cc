@@ -257,15 +257,21 @@ void Client::complete_blocked(OutputBuffer&& reply) {
 void Client::deliver(std::string_view encoded) {
   if (closing_) return;
   gate_on_everything();
-  push_target().append(encoded);
-  if (!executing) send_push();
+  OutputBuffer& target = push_target();
+  const size_t before = target.memory_bytes();
+  target.append(encoded);
+  send_push(target.memory_bytes() - before);
 }
 
 void Client::deliver_shared(const SharedBytes& encoded) {
   if (closing_) return;
   gate_on_everything();
-  push_target().append_shared(encoded.share());
-  if (!executing) send_push();
+  OutputBuffer& target = push_target();
+  const size_t before = target.memory_bytes();
+  target.append_shared(encoded.share());
+  // What many clients share is not memory of this one.
+  const bool copied = encoded.view().size() < OutputBuffer::kSharedBytesMin;
+  send_push(copied ? target.memory_bytes() - before : 0);
 }
 
 // Behind the reply of the command under way, as soon as that may have begun.
@@ -275,10 +281,22 @@ OutputBuffer& Client::push_target() {
   return *held_pushes_;
 }
 
-void Client::send_push() {
+// A message was queued, and took so much more memory.
+void Client::send_push(size_t message_bytes) {
+  if (message_bytes != 0) {
+    message_bytes_ += message_bytes;
+    host_->server->message_bytes.fetch_add(message_bytes, std::memory_order_relaxed);
+  }
+  if (executing) return;
   reply_begin_ = output_.size();  // of the command that waits to begin, if any
   dirty_output_ = true;
   host_->flush_later(id());
+}
+
+// The socket was asked to take the messages, or they are dropped: what is left of them is the client's like any output.
+void Client::settle_message_bytes() {
+  const size_t bytes = std::exchange(message_bytes_, 0);
+  if (bytes != 0) host_->server->message_bytes.fetch_sub(bytes, std::memory_order_relaxed);
 }
 
 // A message may tell of any write until now.
@@ -320,6 +338,7 @@ void Client::flush() {
     host_->statistics->writes.add();
     connection_.write(&output_);
   }
+  settle_message_bytes();
   session_.shared->network_out_bytes.store(connection_.bytes_out(), std::memory_order_relaxed);
   reply_begin_ = 0;
   if (closing_) return;
@@ -386,6 +405,7 @@ void Client::begin_close() {
   host_->server->end_session(session_, *host_->dispatcher, *host_->reactor);
   host_->server->clients->remove(host_->reactor->index(), id());
   host_->server->client_eviction->account(-static_cast<int64_t>(std::exchange(counted_bytes_, 0)));
+  settle_message_bytes();
   connection_.close();
 }
 

@@ -101,7 +101,8 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   Outcome execute(const Args& args);
   void finish_reply();
   OutputBuffer& push_target();
-  void send_push();
+  void send_push(size_t message_bytes);
+  void settle_message_bytes();
   void protocol_error();
   void check_output_limit(int64_t now_ms);
   bool must_wait_for_journal();
@@ -136,6 +137,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   uint64_t timeout_timer_ = 0;
   int64_t soft_limit_since_ms_ = 0;
   uint64_t counted_bytes_ = 0;  // what ClientEviction was told
+  size_t message_bytes_ = 0;    // its share of Server::message_bytes
   std::string close_reason_;
 };
 

@@ -291,7 +291,6 @@ class Dispatcher final : public CommandRunner {
   EvictionRules pool_rules_;
   EvictionPool eviction_pool_;
   bool eviction_scheduled_ = false;
-  int64_t evicted_bytes_ = 0;  // while clients cache keys: the estimated size of what this thread evicted
   DefragPlace defrag_;
 };
 

@@ -21,10 +21,9 @@ namespace {
 
 // How often the clock and the time limit are looked at, in evicted keys, as in Redis.
 constexpr size_t kKeysBetweenChecks = 16;
-// What messages about evicted keys may take, beyond the limit, until the turn ends and they are sent.
-constexpr int64_t kMessagesHeadroom = 256 * 1024;
-// Elements looked at for the size of an evicted key.
-constexpr size_t kSizeSamples = 5;
+// How much of the messages that are still to be sent is not counted: this, or a share of maxmemory if that is more.
+constexpr size_t kUncountedMessageBytes = 4 * 1024 * 1024;
+constexpr size_t kUncountedMessageShare = 16;
 // Shards sampled for one key before it is left to a later turn: each is met, empty and busy ones too.
 constexpr size_t kRoundsMax = 2 * kShards;
 
@@ -71,11 +70,15 @@ EvictionRules rules_of(const Config& config) {
 
 }  // namespace
 
-// What counts for maxmemory: all that is allocated, without the buffers of replicas and of the append-only file (evicting
-// makes these grow) and without what the background thread is about to free.
+// What counts for maxmemory: all that is allocated, without what evicting makes grow for a while (the buffers of replicas
+// and of the append-only file, messages to clients) and without what the background thread is about to free.
 size_t counted_memory_bytes(const Server& server) {
+  const auto limit = static_cast<size_t>(server.config->current().maxmemory);
+  const size_t messages = std::min(server.message_bytes.load(std::memory_order_relaxed),
+                                   std::max(kUncountedMessageBytes, limit / kUncountedMessageShare));
   const size_t exempt = server.aof_buffer_bytes.load(std::memory_order_relaxed) +
-                        server.replica_buffer_bytes.load(std::memory_order_relaxed) + background_pending_bytes();
+                        server.replica_buffer_bytes.load(std::memory_order_relaxed) + messages +
+                        background_pending_bytes();
   const size_t used = memory_counter_total();
   return used - std::min(used, exempt);
 }
@@ -110,13 +113,7 @@ void Dispatcher::keep_memory_limit(Reactor& reactor) {
   const int64_t limit_us = eviction_time_limit_us(config.maxmemory_eviction_tenacity);
   bool refused = false;
   bool unfinished = false;
-  // Telling caches of evicted keys takes memory until the messages are sent: it must not evict more keys.
-  const int64_t enough = evicted_bytes_ + static_cast<int64_t>(counted_memory_bytes(server_)) - config.maxmemory;
   for (size_t evicted = 1; over_memory_limit(); ++evicted) {
-    if (server_.caches_exist() && evicted_bytes_ >= enough) {
-      memory_check_.headroom = kMessagesHeadroom;  // for the rest of the turn
-      break;
-    }
     if (!evict_one(rules)) {
       unfinished = anything_to_evict(*server_.keyspace, rules.only_volatile);  // in shards that others hold
       refused = !unfinished;
@@ -218,10 +215,7 @@ void Dispatcher::evict_entry(ShardGuard* guard, int db, Entry* entry) {
   }
   shard.watches.touch(db, key);
   if (!shard.waiters.empty()) shard.waiters.key_changed(db, key, true);
-  if (server_.caches_exist()) {
-    evicted_bytes_ += static_cast<int64_t>(entry_memory_bytes(entry, kSizeSamples));
-    environment_.observer->key_changed(key, nullptr);
-  }
+  if (server_.caches_exist()) environment_.observer->key_changed(key, nullptr);
   dispose_entry(entry, lazy);
   serve_ready(guard);
 }

@@ -194,7 +194,7 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable, FileSystem* file_
   clients = std::make_unique<ClientDirectory>(std::move(reactors));
   monitor = std::make_unique<MonitorFeed>(clients.get());
   pubsub = std::make_unique<PubSub>(clients.get());
-  tracking = std::make_unique<Tracking>(clients.get(), &server.tracking);
+  tracking = std::make_unique<Tracking>(clients.get(), &server.tracking, &server.message_bytes);
   server.config = &config;
   server.commands = &commands;
   server.keyspace = &keyspace;

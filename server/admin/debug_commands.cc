@@ -252,10 +252,26 @@ void debug_mallctl(Context& ctx) {
   ctx.reply().integer(old);
 }
 
+// VOID instead of a text does what the figure stands for, such as thread.tcache.flush.
 void debug_mallctl_str(Context& ctx) {
+  const std::string name(ctx.arg(2));
   std::string old;
-  if (!allocator_control_text(std::string(ctx.arg(2)), &old)) return ctx.error("ERR No such file or directory");
-  ctx.reply().bulk(old);
+  const bool known = allocator_control_text(name, &old);
+  bool set = false;
+  if (ctx.argc() > 3) {
+    const std::string value(ctx.arg(3));
+    set = allocator_control_set(name, value == "VOID" ? nullptr : &value);
+  }
+  if (known) return ctx.reply().bulk(old);
+  set ? ctx.reply().ok() : ctx.error("ERR No such file or directory");
+}
+
+void debug_config_rewrite_force_all(Context& ctx) {
+  const std::string& path = ctx.server().config_file;
+  if (path.empty()) return ctx.error("ERR CONFIG-REWRITE-FORCE-ALL failed: the server is running without a config file");
+  const Status status = ctx.server().config->rewrite(path, true);
+  if (!status.ok()) return ctx.error("ERR CONFIG-REWRITE-FORCE-ALL failed: " + status.detail());
+  ctx.reply().ok();
 }
 
 void debug_segfault(Context&) {
@@ -363,7 +379,9 @@ constexpr DebugCommand kCommands[] = {
     {"digest", 0, 0, debug_digest, "DIGEST - A digest of the whole data set."},
     {"digest-value", 1, 1000000, debug_digest_value, "DIGEST-VALUE <key> [<key> ...] - Digests of values."},
     {"mallctl", 1, 2, debug_mallctl, "MALLCTL <key> [<value>] - Get or set an allocator figure."},
-    {"mallctl-str", 1, 1, debug_mallctl_str, "MALLCTL-STR <key> - Get an allocator text."},
+    {"mallctl-str", 1, 2, debug_mallctl_str, "MALLCTL-STR <key> [<value>] - Get or set an allocator text."},
+    {"config-rewrite-force-all", 0, 0, debug_config_rewrite_force_all,
+     "CONFIG-REWRITE-FORCE-ALL - CONFIG REWRITE with every directive, also those that have their default."},
     {"set-disable-deny-scripts", 1, 1, debug_set_disable_deny_scripts,
      "SET-DISABLE-DENY-SCRIPTS <0|1> - Let scripts run commands that are not for scripts."},
     {"segfault", 0, 0, debug_segfault, "SEGFAULT - Crash the server by a bad access."},

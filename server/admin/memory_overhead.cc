@@ -32,7 +32,8 @@ MemoryOverhead memory_overhead(Server& server) {
 
 size_t memory_not_counted(const Server& server) {
   return server.aof_buffer_bytes.load(std::memory_order_relaxed) +
-         server.replica_buffer_bytes.load(std::memory_order_relaxed);
+         server.replica_buffer_bytes.load(std::memory_order_relaxed) +
+         server.message_bytes.load(std::memory_order_relaxed);
 }
 
 }  // namespace synap

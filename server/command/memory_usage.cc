@@ -115,6 +115,15 @@ bool allocator_control_text([[maybe_unused]] const std::string& name, [[maybe_un
   return false;
 }
 
+bool allocator_control_set([[maybe_unused]] const std::string& name, [[maybe_unused]] const std::string* value) {
+#ifdef SYNAP_JEMALLOC
+  const char* text = value == nullptr ? nullptr : value->c_str();
+  return mallctl(name.c_str(), nullptr, nullptr, text == nullptr ? nullptr : &text, text == nullptr ? 0 : sizeof text) == 0;
+#else
+  return false;
+#endif
+}
+
 void purge_allocator() {
 #ifdef SYNAP_JEMALLOC
   mallctl("arena." "4096" ".purge", nullptr, nullptr, nullptr, 0);  // 4096: MALLCTL_ARENAS_ALL

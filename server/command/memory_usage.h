@@ -28,6 +28,8 @@ std::string allocator_report();
 // that has names.
 bool allocator_control(const std::string& name, const int64_t* value, int64_t* old);
 bool allocator_control_text(const std::string& name, std::string* old);
+// Sets a text, or with null does what the name stands for (thread.tcache.flush).
+bool allocator_control_set(const std::string& name, const std::string* value);
 
 // Whether the kernel gives transparent huge pages to whoever does not refuse them: after a fork each first write to one
 // then copies 2 MB. And the refusal (disable-thp), for the whole process.

@@ -110,6 +110,9 @@ struct Server {
   std::atomic<bool> tracking{false};        // some client caches keys
   std::atomic<size_t> aof_buffer_bytes{0};      // journal bytes that wait to be written: not counted for maxmemory
   std::atomic<size_t> replica_buffer_bytes{0};  // output for replicas beyond the backlog: not counted for maxmemory
+  // What messages to clients (changed keys, events, …) take until their sockets are asked to take them: evicting a key
+  // tells its caches, so for a while they are not counted for maxmemory.
+  std::atomic<size_t> message_bytes{0};
   std::atomic<int64_t> over_limit_since_us{0};  // monotonic, since when used memory is above maxmemory; 0: it is not
   std::atomic<int64_t> over_limit_us{0};        // how long it was, in the past
   size_t startup_memory_bytes = 0;

@@ -23,6 +23,8 @@ constexpr std::string_view kPushBegin = ">2\r\n$10\r\ninvalidate\r\n";
 constexpr std::string_view kMessageBegin = "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n";
 constexpr std::string_view kAllKeysResp3 = "_\r\n";
 constexpr std::string_view kAllKeysResp2 = "$-1\r\n";
+// What a key that waits to be broadcast takes besides its name.
+constexpr size_t kChangedKeyBytes = 96;
 // How many keys one call forgets at most.
 constexpr size_t kForgottenAtOnce = 10'000;
 
@@ -100,7 +102,9 @@ void Tracking::disable(Session& session) {
   for (const std::string& prefix : std::exchange(session.tracking_prefixes, {})) {
     const auto it = prefixes_.find(prefix);
     it->second.clients.erase(session.id());
-    if (it->second.clients.empty()) prefixes_.erase(it);
+    if (!it->second.clients.empty()) continue;
+    forget_changed(&it->second);
+    prefixes_.erase(it);
   }
   prefix_count_.store(prefixes_.size(), std::memory_order_relaxed);
   if (!trackers_.empty()) return;
@@ -265,7 +269,9 @@ void Tracking::note_for_broadcast(std::string_view key, const Session* by) {
     const size_t shared = common_bytes(prefix, key);
     rest = key.substr(0, shared);
     if (shared < prefix.size()) continue;
-    state.changed.insert_or_assign(std::string(key), by == nullptr ? 0 : by->id());
+    if (state.changed.insert_or_assign(std::string(key), by == nullptr ? 0 : by->id()).second) {
+      message_bytes_->fetch_add(key.size() + kChangedKeyBytes, std::memory_order_relaxed);
+    }
     broadcast_waits_.store(true, std::memory_order_relaxed);
     if (shared == 0) return;
     rest.remove_suffix(1);
@@ -277,10 +283,17 @@ void Tracking::send_broadcasts() {
   for (auto& [name, prefix] : prefixes_) {
     if (prefix.changed.empty()) continue;
     broadcast_prefix(prefix);
-    prefix.changed.clear();
+    forget_changed(&prefix);
   }
   // Not before all is sent: who finds nothing to send goes on and lets its replies leave.
   broadcast_waits_.store(false, std::memory_order_release);
+}
+
+void Tracking::forget_changed(Prefix* prefix) {
+  size_t bytes = 0;
+  for (const auto& [key, by] : prefix->changed) bytes += key.size() + kChangedKeyBytes;
+  prefix->changed.clear();
+  message_bytes_->fetch_sub(bytes, std::memory_order_relaxed);
 }
 
 void Tracking::broadcast_prefix(const Prefix& prefix) {
@@ -300,6 +313,7 @@ void Tracking::broadcast_prefix(const Prefix& prefix) {
 
 // One post for each reactor; on our own at once, as far as that keeps the order. No `keys`: all keys.
 void Tracking::send(Trackers trackers, const SharedBytes& keys) {
+  using Parcel = std::pair<Trackers, SharedBytes>;
   std::vector<Trackers> by_reactor(clients_->reactor_count());
   for (Tracker& tracker : trackers) {
     const SharedSession& receiver = tracker.receiver();
@@ -310,9 +324,12 @@ void Tracking::send(Trackers trackers, const SharedBytes& keys) {
   }
   for (size_t index = 0; index < by_reactor.size(); ++index) {
     if (by_reactor[index].empty()) continue;
-    auto parcel = std::make_shared<std::pair<Trackers, SharedBytes>>(std::move(by_reactor[index]),
-                                                                     keys ? keys.share() : SharedBytes());
-    clients_->reactor(index).post([this, index, parcel] {
+    const size_t key_bytes = keys ? keys.view().size() : 0;
+    const size_t bytes = sizeof(Parcel) + by_reactor[index].capacity() * sizeof(Tracker) + key_bytes;
+    message_bytes_->fetch_add(bytes, std::memory_order_relaxed);
+    auto parcel = std::make_shared<Parcel>(std::move(by_reactor[index]), keys ? keys.share() : SharedBytes());
+    clients_->reactor(index).post([this, index, parcel, bytes] {
+      message_bytes_->fetch_sub(bytes, std::memory_order_relaxed);
       for (const Tracker& tracker : parcel->first) {
         if (!hand_over(index, tracker, parcel->second)) redirection_broken(tracker);
       }

@@ -53,8 +53,9 @@ struct TrackedKeyTraits {
 
 class Tracking {
  public:
-  // `active` is set while some client caches keys.
-  Tracking(ClientDirectory* clients, std::atomic<bool>* active) : clients_(clients), active_(active) {}
+  // `active` is set while some client caches keys; `message_bytes` counts what messages on their way take.
+  Tracking(ClientDirectory* clients, std::atomic<bool>* active, std::atomic<size_t>* message_bytes)
+      : clients_(clients), active_(active), message_bytes_(message_bytes) {}
   ~Tracking();
 
   struct Request {
@@ -119,6 +120,7 @@ class Tracking {
   OwnedKey take_any();
   void forget_all_keys();
   void note_for_broadcast(std::string_view key, const Session* by);
+  void forget_changed(Prefix* prefix) REQUIRES(mutex_);
   void send_broadcasts();
   void broadcast_prefix(const Prefix& prefix) REQUIRES(mutex_);
   void tell(TrackedKey& tracked, const Session* by);
@@ -128,6 +130,7 @@ class Tracking {
 
   ClientDirectory* const clients_;
   std::atomic<bool>* const active_;
+  std::atomic<size_t>* const message_bytes_;
   std::atomic<size_t> key_count_{0};
   std::atomic<bool> broadcast_waits_{false};
   std::atomic<size_t> prefix_count_{0};

@@ -126,6 +126,31 @@ TEST_CASE("CONFIG REWRITE keeps comments and adds what changed") {
   CHECK_FALSE(contains(text, "timeout 5"));
 }
 
+TEST_CASE("A file with every directive, written by DEBUG CONFIG-REWRITE-FORCE-ALL, changes nothing") {
+  ServerProcess server;
+  const int port = free_port();
+  const std::string path = write_file(server, "all.conf", "port " + std::to_string(port) +
+                                                              "\nenable-debug-command yes\nsave \"\"\ndir " +
+                                                              server.folder() + "\ntimeout 5\n");
+  std::vector<std::string> seen[2];
+  for (std::vector<std::string>& values : seen) {
+    std::thread control([port, &values] {
+      REQUIRE(eventually([port] { return Client(port).connected(); }));
+      Client client(port);
+      CHECK(client.call({"DEBUG", "CONFIG-REWRITE-FORCE-ALL"}).ok());
+      for (const Reply& item : client.call({"CONFIG", "GET", "*"}).items) values.push_back(item.text);
+      client.call({"SHUTDOWN", "NOSAVE"});
+    });
+    ServerProcess::run({path}, "", 30);
+    control.join();
+  }
+  CHECK(seen[0].size() > 300);
+  CHECK(seen[0] == seen[1]);
+  std::ifstream file(path);
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  CHECK(contains(text, "\nmaxmemory 0\n"));
+}
+
 TEST_CASE("A taken port is an error that names it") {
   ServerProcess server;
   const Ended ended = ServerProcess::run({"--port", std::to_string(server.port()), "--bind", "127.0.0.1", "--save", ""});

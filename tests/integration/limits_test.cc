@@ -157,3 +157,44 @@ TEST_CASE("maxmemory refuses writes and leaves reads alone") {
   CHECK(client.integer({"DEL", "k0", "k1", "k2", "k3", "k4", "k5"}) == 6);
   CHECK(eventually([&] { return client.call({"SET", "again", "1"}).ok(); }));
 }
+
+// Messages of evicted keys are bigger here than the keys' values, and each goes to ten clients.
+static void check_that_messages_do_not_evict(const std::string& reactors, bool broadcasting) {
+  ServerProcess server({"--io-threads", reactors, "--maxmemory-policy", "allkeys-lru", "--maxmemory-eviction-tenacity",
+                        "100"});
+  Client control(server.port());
+  const auto key = [](int i) { return std::to_string(i) + std::string(1000, 'x'); };
+  for (int i = 0; i < 300; ++i) REQUIRE(control.call({"SET", key(i), "x"}).ok());
+  std::vector<RawSocket> caches;
+  for (int i = 0; i < 10; ++i) {
+    caches.emplace_back(server.port());
+    std::string input = encode({"HELLO", "3"});
+    input += broadcasting ? encode({"CLIENT", "TRACKING", "ON", "BCAST"}) : encode({"CLIENT", "TRACKING", "ON"});
+    for (int j = 0; j < 300; ++j) input += encode({"GET", key(j)});
+    REQUIRE(caches.back().send(input + encode({"ECHO", "done"})));
+    std::string output;
+    while (!output.ends_with("$4\r\ndone\r\n")) {
+      const std::string more = caches.back().receive(1);
+      REQUIRE_FALSE(more.empty());
+      output += more;
+    }
+  }
+  const long long used = std::stoll(control.info("used_memory"));
+  REQUIRE(control.call({"CONFIG", "SET", "maxmemory", std::to_string(used - 40000)}).ok());
+  CHECK(eventually([&] { return control.info("evicted_keys") != "0"; }));
+  for (int i = 0; i < 20; ++i) control.call({"GET", "nothing"});
+  const long long left = control.integer({"DBSIZE"});
+  CHECK(left >= 150);  // a key takes 1.1 kB, and as much in the table of cached keys
+  CHECK(left < 300);
+  for (RawSocket& cache : caches) CHECK(cache.receive(1).find("invalidate") != std::string::npos);
+}
+
+TEST_CASE("Telling caches of evicted keys does not evict the rest") {
+  for (const char* reactors : {"1", "2"}) {
+    for (const bool broadcasting : {false, true}) {
+      CAPTURE(std::string(reactors));
+      CAPTURE(broadcasting);
+      check_that_messages_do_not_evict(reactors, broadcasting);
+    }
+  }
+}
