@@ -60,15 +60,14 @@ void Client::turn_away(std::string_view error) {
 }
 
 void Client::on_data(std::span<char> bytes) {
+  if (gather(bytes)) return;
+  host_->run_gathered();
   // What other reactors posted before somebody made the client send this comes first: messages, invalidations.
   host_->reactor->run_posted();
   if (closing_ || session_.has(kSessionCloseAfterReply)) return;
   // libuv reads inside its poll, before the check phase: the loop may have slept since the last reading of the clock.
   host_->dispatcher->begin_turn();
-  session_.shared->last_interaction_ms.store(host_->dispatcher->environment().now_ms, std::memory_order_relaxed);
-  session_.shared->network_in_bytes.store(connection_.bytes_in(), std::memory_order_relaxed);
-  host_->statistics->net_in_bytes.add(bytes.size());
-  host_->statistics->reads.add();
+  count_input(bytes.size());
   if (direct_read_) {
     parser_.direct_read_done(bytes.size());
     if (over_query_limit()) return;
@@ -78,6 +77,59 @@ void Client::on_data(std::span<char> bytes) {
   run();
 }
 
+// False: it must run at once.
+bool Client::gather(std::span<char> bytes) {
+  if (direct_read_ || suspended_ || connection_.is_tls() || bytes.size() > Reactor::kKeptReadBytesMax) return false;
+  if (std::exchange(gathered_, true)) return false;  // read again before its turn
+  host_->reactor->keep_read(bytes.size());
+  ClientHost::Gathered& gathered = host_->gathered[host_->gathered_count++];
+  gathered.client = this;
+  gathered.input = bytes;
+  if (host_->gathered_count == host_->gathered.size()) host_->run_gathered();
+  return true;
+}
+
+void ClientHost::run_gathered() {
+  const std::span inputs(gathered.data(), std::exchange(gathered_count, 0));
+  if (inputs.empty()) return;
+  reactor->run_posted();
+  dispatcher->begin_turn();
+  for (size_t first = 0, end = 0; first < inputs.size(); first = end) {
+    std::array<Dispatcher::PrefetchBatch, Reactor::kKeptReadsMax> batches;
+    size_t commands = 0;
+    while (end < inputs.size() && commands < kCommandsTogether) {
+      Gathered& input = inputs[end];
+      input.client->parse_gathered(&input);
+      batches[end - first] = {&input.batch, input.client->session().db};
+      commands += input.batch.size();
+      ++end;
+    }
+    if (commands > 1) dispatcher->prefetch({batches.data(), end - first});
+    for (Gathered& input : inputs.subspan(first, end - first)) input.client->run_gathered(&input);
+  }
+  reactor->forget_reads();
+}
+
+void Client::parse_gathered(ClientHost::Gathered* gathered) {
+  gathered_ = false;
+  gathered->batch.clear();
+  if (closing_ || session_.has(kSessionCloseAfterReply)) return;
+  count_input(gathered->input.size());
+  parser_.feed({gathered->input.data(), gathered->input.size()});
+  gathered->outcome = parse(&gathered->batch);
+}
+
+void Client::run_gathered(ClientHost::Gathered* gathered) {
+  if (!closing_ && !session_.has(kSessionCloseAfterReply)) run_parsed(&gathered->batch, gathered->outcome);
+}
+
+void Client::count_input(size_t bytes) {
+  session_.shared->last_interaction_ms.store(host_->dispatcher->environment().now_ms, std::memory_order_relaxed);
+  session_.shared->network_in_bytes.store(connection_.bytes_in(), std::memory_order_relaxed);
+  host_->statistics->net_in_bytes.add(bytes);
+  host_->statistics->reads.add();
+}
+
 // Runs what the parser has until it needs input or the client must wait, then writes once.
 void Client::run() {
   if (suspended_) {
@@ -85,9 +137,13 @@ void Client::run() {
     if (parser_.buffered_bytes() > kPendingInputMax) connection_.pause_reading();
     return;
   }
+  CommandBatch* batch = &host_->batch;
+  run_parsed(batch, parse_and_prefetch(batch));
+}
+
+void Client::run_parsed(CommandBatch* batch, ParseOutcome outcome) {
   running_ = true;
-  while (!closing_ && run_batch()) {
-  }
+  while (run_batch(batch, outcome) && !closing_) outcome = parse_and_prefetch(batch);
   running_ = false;
   if (!closing_) {
     parser_.keep_tail();
@@ -109,18 +165,26 @@ bool Client::over_query_limit() {
   return true;
 }
 
-// One batch. True: there may be more to run.
-bool Client::run_batch() {
-  const Config& config = host_->server->config->current();
-  CommandBatch& batch = host_->batch;
+ParseOutcome Client::parse(CommandBatch* batch) {
   const bool stranger = session_.user == nullptr;
-  const ParserLimits limits{.bulk_bytes_max = config.proto_max_bulk_len, .authenticated = !stranger};
-  batch.clear();
-  const ParseOutcome outcome = parser_.parse(&batch, stranger ? 1 : kBatchMax, limits);
-  if (batch.size() > 1) host_->dispatcher->prefetch(batch, session_.db);
-  for (size_t i = 0; i < batch.size(); ++i) {
-    if (execute(batch[i]) == Outcome::kDone && !closing_ && !session_.has(kSessionCloseAfterReply)) continue;
-    if (suspended_ && i + 1 < batch.size()) parser_.unparse(&batch, i + 1);
+  const ParserLimits limits{.bulk_bytes_max = host_->server->config->current().proto_max_bulk_len,
+                            .authenticated = !stranger};
+  batch->clear();
+  return parser_.parse(batch, stranger ? 1 : kBatchMax, limits);
+}
+
+ParseOutcome Client::parse_and_prefetch(CommandBatch* batch) {
+  const ParseOutcome outcome = parse(batch);
+  const Dispatcher::PrefetchBatch only = {batch, session_.db};
+  if (batch->size() > 1) host_->dispatcher->prefetch({&only, 1});
+  return outcome;
+}
+
+// True: there may be more to run.
+bool Client::run_batch(CommandBatch* batch, ParseOutcome outcome) {
+  for (size_t i = 0; i < batch->size(); ++i) {
+    if (execute((*batch)[i]) == Outcome::kDone && !closing_ && !session_.has(kSessionCloseAfterReply)) continue;
+    if (suspended_ && i + 1 < batch->size()) parser_.unparse(batch, i + 1);
     return false;
   }
   if (outcome == ParseOutcome::kError) protocol_error();
@@ -379,6 +443,7 @@ void Client::check_output_limit(int64_t now_ms) {
 // --- The end.
 
 void Client::on_end(std::string_view reason) {
+  host_->run_gathered();
   close_reason_ = reason;
   begin_close();
 }

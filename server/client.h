@@ -5,10 +5,12 @@
 // command waits for keys: the same, with a time-out); closing (the socket is closed; freed when nothing runs any more).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,8 @@
 
 namespace synap {
 
+class Client;
+
 // What the clients of one reactor share.
 struct ClientHost {
   Server* server;
@@ -30,6 +34,18 @@ struct ClientHost {
   Dispatcher* dispatcher;
   ThreadStatistics* statistics;
   CommandBatch batch;
+  // Short inputs of one poll, still in the reactor's buffer. They run together, after the memory that all their commands
+  // are about to read was fetched: a client that sends one command at a time would wait for each line alone.
+  struct Gathered {
+    Client* client;
+    std::span<char> input;
+    CommandBatch batch;
+    ParseOutcome outcome;
+  };
+  std::array<Gathered, Reactor::kKeptReadsMax> gathered;
+  size_t gathered_count = 0;
+  static constexpr size_t kCommandsTogether = 48;  // from here on the rest of the inputs is another group
+  void run_gathered();
   // The client is gone; free it (not at once: it may be on the stack).
   std::function<void(uint64_t id)> released;
   // Clients whose replies wait for the journal, by the offset they wait for.
@@ -51,6 +67,10 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   // Sends an error (over TLS once that is there) and closes; what the client sends meanwhile is not looked at.
   void turn_away(std::string_view error);
   uint64_t id() const { return session_.id(); }
+
+  // A gathered input: parses its first batch, then runs it and what follows. Nothing if the client is closing.
+  void parse_gathered(ClientHost::Gathered* gathered);
+  void run_gathered(ClientHost::Gathered* gathered);
 
   // Once a second or so: idle time-outs, output limits that last, what other threads see.
   void cron(int64_t now_ms);
@@ -96,8 +116,13 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   static constexpr size_t kPendingInputMax = 1024 * 1024;  // of a suspended client, before its reading stops
   static constexpr size_t kGatedOutputMax = 1024 * 1024;   // that waits for the journal, before its reading stops
 
+  bool gather(std::span<char> bytes);
+  void count_input(size_t bytes);
   void run();
-  bool run_batch();
+  ParseOutcome parse(CommandBatch* batch);
+  ParseOutcome parse_and_prefetch(CommandBatch* batch);
+  void run_parsed(CommandBatch* batch, ParseOutcome outcome);
+  bool run_batch(CommandBatch* batch, ParseOutcome outcome);
   Outcome execute(const Args& args);
   void finish_reply();
   OutputBuffer& push_target();
@@ -130,6 +155,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   bool gated_ = false;        // its output waits in ClientHost::gated
   bool closing_ = false;
   bool closed_ = false;
+  bool gathered_ = false;     // an input of it is in ClientHost::gathered
   bool direct_read_ = false;  // the read under way goes into the parser's block
   std::shared_ptr<Waiter> waiter_;
   bool null_array_on_timeout_ = true;

@@ -128,8 +128,12 @@ class Dispatcher final : public CommandRunner {
   KeyspaceStats& keyspace_stats() { return keyspace_stats_; }
   ThreadStatistics& statistics() { return *statistics_; }
 
-  // Fetches the table lines of a batch's keys, so that the commands find them in cache.
-  void prefetch(const CommandBatch& batch, int db);
+  // Fetches the table lines of some batches' keys, so that the commands find them in cache.
+  struct PrefetchBatch {
+    const CommandBatch* commands;
+    int db;
+  };
+  void prefetch(std::span<const PrefetchBatch> batches);
 
   // Runs one command of a client.
   Outcome dispatch(Caller& caller, const Args& args);
@@ -172,7 +176,6 @@ class Dispatcher final : public CommandRunner {
 
   // Hashes of the first keys of a batch, by the command's place in it; 0 where there is none.
   static constexpr size_t kPrefetchMax = 64;
-  using BatchHashes = std::array<uint64_t, kPrefetchMax>;
 
   struct Memo {
     char name[16] = {};
@@ -242,7 +245,7 @@ class Dispatcher final : public CommandRunner {
   void note_for_gate(Context* ctx, uint64_t end_offset);
   void note_inner_keys(Context* outer, const Command* command, const KeyHashes& keys) const;
   uint64_t hash_of_first_key(const Args& args);
-  void prefetch_elements(const CommandBatch& batch, int db, const BatchHashes& hashes);
+  void prefetch_elements(const CommandBatch& batch, int db, std::span<const uint64_t> hashes);
   bool over_memory_limit();
   void set_out_of_memory(bool refused);
   void continue_eviction(Reactor& reactor);

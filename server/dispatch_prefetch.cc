@@ -1,9 +1,11 @@
-// Memory that the commands of a batch are about to read is fetched before they run, all of it at once, so that the cache
+// Memory that the commands of some batches are about to read is fetched before they run, all of it at once, so that the cache
 // misses overlap: first the table lines of their keys, then the entries, then the same for members and fields inside big
 // containers. Nothing here is locked: tables allow prefetches beside a writer; what is inside an entry is looked at only
 // while no other thread could change it.
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "server/dispatch.h"
 #include "server/keyspace/type_ops.h"
@@ -31,21 +33,32 @@ uint64_t Dispatcher::hash_of_first_key(const Args& args) {
   return args[2] == "0" ? 0 : hash_bytes(args[3]);
 }
 
-void Dispatcher::prefetch(const CommandBatch& batch, int db) {
-  BatchHashes hashes;
-  const size_t count = std::min(batch.size(), kPrefetchMax);
-  for (size_t i = 0; i < count; ++i) {
-    const Args args = batch[i];
-    hashes[i] = hash_of_first_key(args);
-    if (hashes[i] != 0) environment_.keyspace->slice(db, hashes[i]).table.prefetch_bucket(hashes[i]);
+void Dispatcher::prefetch(std::span<const PrefetchBatch> batches) {
+  std::array<uint64_t, kPrefetchMax> hashes;
+  size_t count = 0;
+  const auto part_of = [&](const PrefetchBatch& batch) {
+    const size_t size = std::min(batch.commands->size(), kPrefetchMax - count);
+    return std::span(hashes).subspan(std::exchange(count, count + size), size);
+  };
+  for (const PrefetchBatch& batch : batches) {
+    const std::span<uint64_t> part = part_of(batch);
+    for (size_t i = 0; i < part.size(); ++i) {
+      part[i] = hash_of_first_key((*batch.commands)[i]);
+      if (part[i] != 0) environment_.keyspace->slice(batch.db, part[i]).table.prefetch_bucket(part[i]);
+    }
   }
-  for (size_t i = 0; i < count; ++i) {
-    if (hashes[i] != 0) environment_.keyspace->slice(db, hashes[i]).table.prefetch_item(hashes[i]);
+  count = 0;
+  for (const PrefetchBatch& batch : batches) {
+    for (const uint64_t hash : part_of(batch)) {
+      if (hash != 0) environment_.keyspace->slice(batch.db, hash).table.prefetch_item(hash);
+    }
   }
-  if (server_.guards->alone()) prefetch_elements(batch, db, hashes);
+  if (!server_.guards->alone()) return;
+  count = 0;
+  for (const PrefetchBatch& batch : batches) prefetch_elements(*batch.commands, batch.db, part_of(batch));
 }
 
-void Dispatcher::prefetch_elements(const CommandBatch& batch, int db, const BatchHashes& hashes) {
+void Dispatcher::prefetch_elements(const CommandBatch& batch, int db, std::span<const uint64_t> hashes) {
   struct Element {
     const Entry* container;
     uint64_t hash;
@@ -54,7 +67,7 @@ void Dispatcher::prefetch_elements(const CommandBatch& batch, int db, const Batc
   size_t found = 0;
   uint64_t known_hash = 0;
   const Entry* container = nullptr;
-  for (size_t i = 0; i < std::min(batch.size(), kPrefetchMax); ++i) {
+  for (size_t i = 0; i < hashes.size(); ++i) {
     const Args args = batch[i];
     if (args.size() < 3) continue;
     const Command* command = look_up(args);

@@ -307,6 +307,7 @@ void Synap::Impl::set_up_lane(Lane& lane) {
                         [&lane] {
                           reclamation_quiescent(lane.reactor->index());
                           lane.dispatcher->begin_turn();
+                          lane.host->run_gathered();
                         });
   lane.reactor->every(kCronMs, [this, &lane] { cron(lane); });
 }

@@ -55,7 +55,12 @@ class Reactor {
   void stop();
 
   // The buffer that sockets of this reactor are read into: valid until the next read.
-  std::span<char> read_buffer() { return read_buffer_; }
+  std::span<char> read_buffer() { return std::span(read_buffer_).subspan(kept_bytes_); }
+  // What was read to the front of it stays where it is until forget_reads(): at most kKeptReadsMax short ones.
+  static constexpr size_t kKeptReadsMax = 16;
+  static constexpr size_t kKeptReadBytesMax = 2048;
+  void keep_read(size_t bytes) { kept_bytes_ += bytes; }
+  void forget_reads() { kept_bytes_ = 0; }
   uv_loop_s* loop() { return loop_.get(); }
 
  private:
@@ -63,7 +68,7 @@ class Reactor {
   struct Turn;
   struct Watch;
   struct Signal;
-  static constexpr size_t kReadBufferBytes = 64 * 1024;
+  static constexpr size_t kReadBufferBytes = 64 * 1024 + kKeptReadsMax * kKeptReadBytesMax;
 
   void drain_mailbox();
 
@@ -73,6 +78,7 @@ class Reactor {
   std::unique_ptr<uv_async_s> wake_up_;
   MpscQueue<Task> mailbox_;
   std::vector<char> read_buffer_;
+  size_t kept_bytes_ = 0;
   uint64_t next_timer_id_ = 1;
   std::unordered_map<uint64_t, std::unique_ptr<Timer>> timers_;
   std::unique_ptr<Turn> turn_;

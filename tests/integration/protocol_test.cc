@@ -174,3 +174,34 @@ TEST_CASE("Closing in the middle of things harms nobody") {
   CHECK(witness.call({"GET", "k"}).nil());
   CHECK(eventually([&] { return witness.info("connected_clients") == "1"; }));
 }
+
+TEST_CASE("What many clients sent while the reactor was busy runs in order, and not for the closed") {
+  ServerProcess server({"--io-threads", "1", "--save", ""});
+  Client control(server.port());
+  std::vector<RawSocket> clients;
+  for (int i = 0; i < 40; ++i) clients.emplace_back(server.port());
+  const std::string id = std::to_string(control.integer({"CLIENT", "ID"}) + 40);  // of the last
+  for (RawSocket& client : clients) {
+    client.send(encode({"PING"}));
+    REQUIRE(client.receive(7) == "+PONG\r\n");
+  }
+  RawSocket sleeper(server.port());
+  sleeper.send(encode({"DEBUG", "SLEEP", "0.3"}));
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  clients[0].send(encode({"CLIENT", "KILL", "ID", id}) + encode({"INCR", "n"}));
+  std::string part = encode({"GET", "n"});
+  for (size_t i = 1; i < 39; ++i) {
+    clients[i].send(encode({"INCR", "n"}) + part.substr(0, i % part.size()));  // the rest of the second comes later
+  }
+  clients[1].close();  // what it sent runs all the same
+  clients[39].send(encode({"SET", "killed", "1"}));
+  CHECK(sleeper.receive(5) == "+OK\r\n");
+  CHECK(clients[0].receive(8) == ":1\r\n:1\r\n");
+  CHECK(clients[39].receive(1).empty());
+  for (size_t i = 2; i < 39; ++i) {
+    CHECK(clients[i].receive(4).front() == ':');
+    clients[i].send(part.substr(i % part.size()));
+    CHECK(clients[i].receive(8) == "$2\r\n39\r\n");
+  }
+  CHECK(control.integer({"EXISTS", "killed"}) == 0);
+}

@@ -95,8 +95,7 @@ constexpr Difference kDifferences[] = {
 };
 
 TEST_CASE("scripts answer as redis-server does") {
-  const auto path = std::filesystem::path(__FILE__).parent_path() / "corpus.txt";
-  std::ifstream file(path);
+  std::ifstream file(SYNAP_SOURCE_DIR "/tests/unit/scripting/corpus.txt");
   REQUIRE(file.good());
   LuaEngine engine({});
   FakeHost host;

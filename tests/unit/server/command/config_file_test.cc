@@ -281,8 +281,7 @@ TEST_CASE("a rewrite replaces the file in one step or not at all") {
 }
 
 TEST_CASE("conf/synap.conf names every option, and its commented values are the defaults") {
-  const auto root = std::filesystem::path(__FILE__).parent_path() / "../../../..";
-  std::ifstream file(root / "conf/synap.conf");
+  std::ifstream file(SYNAP_SOURCE_DIR "/conf/synap.conf");
   REQUIRE(file.is_open());
   std::set<std::string> named;
   Config defaults;
