@@ -27,7 +27,9 @@ unsigned long long printable(uint64_t number) { return number; }
 }  // namespace
 
 Aof::Aof(Server* server, FileSystem* files, Journal* journal, JournalGate* gate, ForkedChild* child)
-    : server_(server), files_(files), journal_(journal), child_(child), writer_(server, gate) {}
+    : server_(server), files_(files), journal_(journal), child_(child), writer_(server, gate) {
+  writer_.child_saves = [child] { return child->running(); };
+}
 
 std::string Aof::prefix() const { return server_->config->current().appendfilename; }
 std::string Aof::directory() const { return server_->config->current().appenddirname; }
@@ -257,7 +259,6 @@ Aof::Started Aof::start_rewrite(int64_t now_ms) {
     return Started::kFailed;
   }
   // What comes from here on belongs to the new base: it goes to an increment of its own, which selects its database.
-  writer_.child_writes.store(true);
   journal_->forget_database();
   if (rewrite.has_increment) writer_.in_order([this, begun = rewrite.begun] { begin_increment(begun.get()); });
   if (rewrite.first) {
@@ -330,7 +331,6 @@ void Aof::rewrite_ended(const ForkedChild::Outcome& outcome, const Rewrite& rewr
   last_cow_bytes_.store(outcome.cow_bytes);
   installing_.store(outcome.ok);
   writer_.in_order([this, outcome, rewrite] {
-    writer_.child_writes.store(false);
     const std::string temporary = temporary_base_name(outcome.pid);
     const bool wanted = outcome.ok && !outcome.told_to_stop && !rewrite.begun->failed && waits_for_base() == rewrite.first &&
                         (!rewrite.first || switched_off_.load() == rewrite.switched);

@@ -55,8 +55,8 @@ class FileReplay {
     log_notice("Reading RDB base file on AOF loading...");
     FileSource source(file);
     RdbReader reader(&source, load_.rdb_options.checksum);
-    RdbProgress progress;
-    const Status status = load_rdb(&reader, load_.server->keyspace, load_.rdb_options, result, &progress);
+    // Such a file is the first one: its progress is that of all.
+    const Status status = load_rdb(&reader, load_.server->keyspace, load_.rdb_options, result, load_.progress);
     if (!status.ok()) return failed("error reading the RDB preamble: " + status.detail());
     *end = reader.offset();
     if (result->libraries.empty()) return {};

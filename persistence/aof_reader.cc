@@ -29,7 +29,7 @@ void AofReader::passed(size_t size) {
 
 AofReader::Next AofReader::need(size_t size) {
   if (end_ - at_ >= size) return Next::kCommand;
-  if (offset() + size > file_bytes_) return Next::kTorn;  // before memory is asked for
+  if (size > file_bytes_ - offset()) return Next::kTorn;  // before memory is asked for
   std::memmove(buffer_.data(), buffer_.data() + at_, end_ - at_);
   buffer_offset_ += at_;
   end_ -= at_;

@@ -246,7 +246,7 @@ void AofWriter::sync_if_due(bool nothing_left) {
   }
   if (file_ == nullptr || unsynced_bytes_ == 0) return publish_synced();
   const Config& now = config();
-  const bool spare = now.no_appendfsync_on_rewrite && child_writes.load(std::memory_order_relaxed) && !asked;
+  const bool spare = now.no_appendfsync_on_rewrite && !asked && child_saves && child_saves();
   bool due = asked;
   switch (now.appendfsync) {
     case AppendFsync::kAlways:
@@ -306,12 +306,15 @@ void AofWriter::publish_synced() {
   if (!promising_.load(std::memory_order_relaxed)) return;
   synced_offset_.store(written_offset_, std::memory_order_release);
   gate_->release(written_offset_);
+  call_waiters(written_offset_);
+}
+
+void AofWriter::call_waiters(uint64_t offset) {
   std::vector<std::function<void()>> reached;
   {
     LockGuard guard(mutex_);
-    const auto rest = std::stable_partition(sync_waiters_.begin(), sync_waiters_.end(), [this](const SyncWaiter& waiter) {
-      return waiter.offset > written_offset_;
-    });
+    const auto rest = std::stable_partition(sync_waiters_.begin(), sync_waiters_.end(),
+                                            [offset](const SyncWaiter& waiter) { return waiter.offset > offset; });
     for (auto it = rest; it != sync_waiters_.end(); ++it) reached.push_back(std::move(it->reached));
     sync_waiters_.erase(rest, sync_waiters_.end());
   }
@@ -351,6 +354,7 @@ bool AofWriter::sync_written() {
 void AofWriter::set_promising(bool promising) {
   promising_.store(promising);
   refresh_gate();
+  if (!promising) call_waiters(UINT64_MAX);
   static_cast<void>(sync_written());
 }
 

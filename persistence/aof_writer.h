@@ -66,7 +66,8 @@ class AofWriter final : public JournalSubscriber {
   void refresh_gate();
   // Of the journal: on disk.
   uint64_t synced_offset() const { return synced_offset_.load(std::memory_order_acquire); }
-  // `reached` is called on the writer's thread, once, when the journal is synced up to the offset.
+  // `reached` is called on the writer's thread, once, when the journal is synced up to the offset, or nothing is promised
+  // any more.
   void when_synced(uint64_t offset, std::function<void()> reached);
   size_t queued_bytes() const { return queued_bytes_.load(std::memory_order_relaxed); }
   bool healthy() const { return write_ok_.load(std::memory_order_relaxed) && sync_ok_.load(std::memory_order_relaxed); }
@@ -75,7 +76,7 @@ class AofWriter final : public JournalSubscriber {
   uint64_t delayed_syncs() const { return delayed_syncs_.load(std::memory_order_relaxed); }
   bool sync_pending() const { return syncing_.load(std::memory_order_relaxed); }
   std::atomic<int64_t> flush_sleep_us{0};     // DEBUG AOF-FLUSH-SLEEP
-  std::atomic<bool> child_writes{false};      // a child is saving: no-appendfsync-on-rewrite counts
+  std::function<bool()> child_saves;          // whether no-appendfsync-on-rewrite counts; set before the first task
 
  private:
   static constexpr size_t kBatchBytes = 1 << 20;       // an effect begins a new batch when there is this much
@@ -104,6 +105,7 @@ class AofWriter final : public JournalSubscriber {
   void sync_if_due(bool nothing_left);
   bool sync();
   void publish_synced();
+  void call_waiters(uint64_t offset);
   void report(const char* event, int64_t began_us);
   void count_queued(int64_t change);
   const Config& config() const;

@@ -25,6 +25,7 @@ namespace {
 // The child's exit code after SIGUSR1: told to stop, nothing failed.
 constexpr int kStoppedByUser = 255;
 constexpr int64_t kMeasureEveryUs = 500'000;
+constexpr int64_t kLookEveryMs = 50;
 
 // Memory that this process no longer shares with its parent.
 uint64_t private_dirty_bytes() {
@@ -127,19 +128,30 @@ void ForkedChild::run(Purpose purpose, const Work& work) {
 // On reactor 0.
 void ForkedChild::watch(int pid) {
   const auto fd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-  SYNAP_ASSERT(fd >= 0);
+  if (fd < 0) return look_after(pid);
   Reactor& reactor = server_->clients->reactor(0);
   reactor.watch_readable(fd, [this, pid, fd, &reactor] {
     reactor.unwatch(fd);
     close(fd);
-    reap(pid);
+    look_after(pid);
   });
 }
 
-void ForkedChild::reap(int pid) {
+// Now and then, if there was no descriptor left to watch the child by.
+void ForkedChild::look_after(int pid) {
+  if (reap(pid)) return;
+  server_->clients->reactor(0).after(kLookEveryMs, [this, pid] { look_after(pid); });
+}
+
+// False: it still runs.
+bool ForkedChild::reap(int pid) {
   int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  int gone;
+  while ((gone = waitpid(pid, &status, WNOHANG)) < 0 && errno == EINTR) {
   }
+  if (gone == 0) return false;
+  const auto ended = std::exchange(ended_, nullptr);
+  if (gone < 0) return true;  // end() was first: nobody wants to know what became of it
   const int exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   const int signal_number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   const bool told = told_.load() || signal_number == SIGUSR1 || exit_code == kStoppedByUser;
@@ -149,9 +161,9 @@ void ForkedChild::reap(int pid) {
                         .seconds = elapsed_s(wall_clock_ms()),
                         .cow_bytes = page_->cow_peak.load(std::memory_order_relaxed),
                         .pid = pid};
-  const auto ended = std::exchange(ended_, nullptr);
   ended(outcome);  // first, so that what follows the child is under way before the child is gone
   pid_.store(-1, std::memory_order_release);
+  return true;
 }
 
 bool ForkedChild::kill(Purpose purpose) {

@@ -59,7 +59,8 @@ class ForkedChild {
 
   [[noreturn]] void run(Purpose purpose, const Work& work);
   void watch(int pid);
-  void reap(int pid);
+  void look_after(int pid);
+  bool reap(int pid);
 
   Server* const server_;
   OomScore* const oom_score_;

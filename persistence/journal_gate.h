@@ -31,6 +31,9 @@ class JournalGate {
     return own > all ? own : all;
   }
 
+  // The last write that counts for everybody.
+  uint64_t needed_by_all() const { return all_.load(std::memory_order_relaxed); }
+
   // Replies that need no more than this may leave.
   uint64_t released() const { return released_.load(std::memory_order_seq_cst); }
   // The writer: durable up to here. Wakes the reactors that wait.

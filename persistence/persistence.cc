@@ -100,13 +100,20 @@ Status Persistence::write_file(const Config& config, int64_t now_ms, RdbProgress
 }
 
 Status Persistence::save(int64_t now_ms) {
+  kill_child();  // its file is older and must not take this one's place
   const uint64_t dirty = server_->dirty.load(std::memory_order_relaxed);
   RdbProgress progress;
   saves_.fetch_add(1, std::memory_order_relaxed);
   const Status status = write_file(server_->config->current(), now_ms, &progress, nullptr);
-  if (status.ok()) server_->dirty.fetch_sub(dirty, std::memory_order_relaxed);
+  if (status.ok()) count_saved(dirty);
   finish_save(status.ok(), now_ms);
   return status;
+}
+
+// A child that ends after this has nothing more to count.
+void Persistence::count_saved(uint64_t changes) {
+  server_->dirty.fetch_sub(changes, std::memory_order_relaxed);
+  dirty_at_fork_.store(0, std::memory_order_relaxed);
 }
 
 void Persistence::finish_save(bool ok, int64_t now_ms) {
@@ -161,7 +168,7 @@ void Persistence::child_ended(const ForkedChild::Outcome& outcome) {
   last_cow_bytes_.store(outcome.cow_bytes, std::memory_order_relaxed);
   if (outcome.ok) {
     log_notice("Background saving terminated with success");
-    server_->dirty.fetch_sub(dirty_at_fork_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    count_saved(dirty_at_fork_.load(std::memory_order_relaxed));
     return finish_save(true, now_ms);
   }
   static_cast<void>(files_->remove(temporary_name(outcome.pid)));
@@ -348,7 +355,7 @@ Status Persistence::load_aof_now(CommandRunner* runner, const LoadLibraries& loa
   free_all_keys();
   const Status status = load_aof_files(runner, load_libraries);
   server_->state->clear(kStateLoading);
-  if (status.ok()) server_->dirty.store(0, std::memory_order_relaxed);
+  if (status.ok()) count_saved(server_->dirty.load(std::memory_order_relaxed));
   return status;
 }
 

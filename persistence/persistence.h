@@ -98,6 +98,7 @@ class Persistence {
   Status load_aof_files(CommandRunner* runner, const LoadLibraries& load_libraries);
   void free_all_keys();
   void child_ended(const ForkedChild::Outcome& outcome);
+  void count_saved(uint64_t changes);
   void finish_save(bool ok, int64_t now_ms);
   void refresh_disk_error();
 

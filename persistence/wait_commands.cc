@@ -58,7 +58,8 @@ void cmd_waitaof(Context& ctx) {
   }
   Server& server = ctx.server();
   const uint64_t offset = ctx.session().written_offset;
-  const bool synced = server.aof->is_on() && server.aof->writer().synced_offset() >= offset;
+  // Until the first base is there, nothing that was written before is in the AOF.
+  const bool synced = server.aof->is_on() && !server.aof->waits_for_base() && server.aof->writer().synced_offset() >= offset;
   const std::string_view now = synced ? "*2\r\n:1\r\n:0\r\n" : "*2\r\n:0\r\n:0\r\n";
   if (((synced || local == 0) && replicas == 0) || !ctx.may_block()) return ctx.reply().raw(now);
   if (!synced && server.aof->is_on()) {

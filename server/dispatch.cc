@@ -650,6 +650,11 @@ void Dispatcher::send_held() {
   for (const auto& send : std::exchange(messages_, {})) send();
 }
 
+// Whether the call looks at keys that it does not name, as SORT BY does.
+bool Dispatcher::sees_other_keys(const Command* command, const Args& args) const {
+  return needs_all_shards(command, call_guard_of(server_, command, args.span()));
+}
+
 // Under the command's guard: up to where the journal must be durable before its reply may leave.
 void Dispatcher::note_for_gate(Context* ctx, uint64_t end_offset) {
   if (end_offset != 0) ctx->session_->written_offset = end_offset;
@@ -657,9 +662,11 @@ void Dispatcher::note_for_gate(Context* ctx, uint64_t end_offset) {
   JournalGate& gate = *server_.gate;
   const Command* command = ctx->command_;
   const bool named = !ctx->key_hashes_.empty() || !ctx->inner_hashes_.empty();
-  const bool sees_all = ctx->inner_sees_all_ || command->has(kAllShards | kSelfGuarded) ||
+  const bool sees_all = ctx->inner_sees_all_ || sees_other_keys(command, ctx->args_) ||
                         (!named && command->has(kReadonly | kWrite | kRunsQueue));  // EXEC that ran nothing: a watched key changed
   uint64_t needed = end_offset;
+  // Libraries are no keys: whoever loads one has written for all.
+  if ((command->categories & kCatScripting) != 0) needed = std::max(needed, gate.needed_by_all());
   const auto touch = [&](uint64_t hash) {
     if (end_offset != 0) {
       gate.wrote(hash, end_offset);
@@ -676,10 +683,14 @@ void Dispatcher::note_for_gate(Context* ctx, uint64_t end_offset) {
   ctx->session_->gate_offset = std::max(ctx->session_->gate_offset, needed);
 }
 
-void Dispatcher::note_inner_keys(Context* outer, const Command* command, const KeyHashes& keys) const {
-  if (!server_.gate->active()) [[likely]] return;
+void Dispatcher::note_inner_keys(Context* outer, const Command* command, const Args& args, const KeyHashes& keys) const {
+  if (!server_.gate->active()) [[likely]] {
+    outer->inner_sees_all_ = true;  // should replies be gated before its end, nobody knows its keys
+    return;
+  }
   for (const KeyHash& key : keys.span()) outer->inner_hashes_.push_back(key.hash);
-  if (keys.span().empty() && command->has(kReadonly | kWrite)) outer->inner_sees_all_ = true;
+  const bool names_none = keys.span().empty() && command->has(kReadonly | kWrite);
+  if (names_none || sees_other_keys(command, args)) outer->inner_sees_all_ = true;
 }
 
 void Dispatcher::replay(Session* session, const Command* command, const Args& args, Reply* reply) {

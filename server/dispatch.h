@@ -243,7 +243,8 @@ class Dispatcher final : public CommandRunner {
   PubSub::Held* held(PubSub::Held* messages) const;
   void send_held();
   void note_for_gate(Context* ctx, uint64_t end_offset);
-  void note_inner_keys(Context* outer, const Command* command, const KeyHashes& keys) const;
+  bool sees_other_keys(const Command* command, const Args& args) const;
+  void note_inner_keys(Context* outer, const Command* command, const Args& args, const KeyHashes& keys) const;
   uint64_t hash_of_first_key(const Args& args);
   void prefetch_elements(const CommandBatch& batch, int db, std::span<const uint64_t> hashes);
   bool over_memory_limit();

@@ -128,7 +128,7 @@ class DispatchedInnerCall final : public InnerCall {
     ctx_.effects_ = outer->effects_muted_ ? nullptr : outer->effects_;
     ctx_.inner_ = true;
     ctx_.guard_is_fixed_ = outer->guard_is_fixed_;
-    dispatcher->note_inner_keys(outer, command, keys_);
+    dispatcher->note_inner_keys(outer, command, args, keys_);
   }
 
   // Runs the handler and all its slices.
@@ -164,6 +164,8 @@ class DispatchedInnerCall final : public InnerCall {
   void hand_results() {
     outer_->dirty_ += ctx_.dirty_;
     outer_->effect_replaced_ = true;
+    outer_->inner_hashes_.insert(outer_->inner_hashes_.end(), ctx_.inner_hashes_.begin(), ctx_.inner_hashes_.end());
+    outer_->inner_sees_all_ = outer_->inner_sees_all_ || ctx_.inner_sees_all_;
     outer_->expired_seen_.insert(outer_->expired_seen_.end(), ctx_.expired_seen_.begin(), ctx_.expired_seen_.end());
   }
 

@@ -65,6 +65,7 @@ int run_server(const std::vector<std::string>& args, const char* executable, Fil
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGHUP, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error like a full disk
+  std::signal(SIGCHLD, SIG_DFL);  // who started us may have ignored it, and then nobody learns how a child ended
   if (loaded.config.crash_log_enabled) install_crash_handlers(nullptr);
   write_pid_file(loaded.config);
   const std::string pidfile = loaded.config.pidfile;

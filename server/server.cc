@@ -712,7 +712,6 @@ std::string Synap::Impl::begin_shutdown(uint32_t flags) {
     return "ERR Errors trying to SHUTDOWN. Check logs.";
   }
   if (shutdown_saves(flags)) {
-    persistence->kill_child();
     log_notice("Saving the final RDB snapshot before exiting.");
     const InsistentExit insistent_exit(Persistence::save_path());
     if (!persistence->save(wall_clock_ms()).ok() && (flags & kShutdownForce) == 0) {

@@ -307,6 +307,48 @@ TEST_CASE("WAITAOF waits for the local disk") {
   CHECK(client.call({"WAITAOF", "1", "0", "0"}).error());
 }
 
+TEST_CASE("WAITAOF: before the first base is there nothing is kept, and without an AOF there is nothing to wait for") {
+  ServerProcess server({"--save", "", "--rdb-key-save-delay", "1000"});
+  Client client(server.port());
+  Client waits(server.port());
+  client.call({"DEBUG", "POPULATE", "3000"});
+  client.call({"CONFIG", "SET", "appendonly", "yes"});
+  CHECK(client.call({"WAITAOF", "1", "0", "100"}).items.at(0).integer == 0);
+  waits.append({"WAITAOF", "1", "0", "0"});
+  std::thread told([&] {
+    CHECK(waits.read().text == "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
+  });
+  CHECK(eventually([&] { return client.info("blocked_clients") == "1"; }));
+  client.call({"CONFIG", "SET", "appendonly", "no"});
+  told.join();
+  client.call({"CONFIG", "SET", "rdb-key-save-delay", "0", "appendonly", "yes"});
+  CHECK(client.call({"WAITAOF", "1", "0", "0"}).items.at(0).integer == 1);
+  server.stop(SIGKILL);
+  server.restart(with_aof("everysec"));
+  CHECK(Client(server.port()).integer({"DBSIZE"}) == 3000);
+}
+
+TEST_CASE("AOF: how much of the base was loaded is told while it is") {
+  ServerProcess server(with_aof("everysec"));
+  {
+    Client client(server.port());
+    client.call({"DEBUG", "POPULATE", "1000"});
+    client.call({"BGREWRITEAOF"});
+    REQUIRE(rewritten(client));
+  }
+  server.stop();
+  const int port = free_port();
+  std::thread loads([&] {
+    ServerProcess::run({"--port", std::to_string(port), "--dir", server.folder(), "--appendonly", "yes", "--key-load-delay", "5000"}, {}, 3);
+  });
+  const auto loaded = [&] {
+    Client client(port);
+    return client.connected() ? client.info("loading_loaded_bytes") : std::string();
+  };
+  CHECK(eventually([&] { return !loaded().empty() && loaded() != "0"; }, 2500));
+  loads.join();
+}
+
 TEST_CASE("AOF: an old single file becomes the base of a new one") {
   ServerProcess server;
   server.stop();

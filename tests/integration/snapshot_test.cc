@@ -1,7 +1,10 @@
 // Snapshots as users meet them: saved in the foreground, in the background and at the end, loaded at the start; a child
 // that is killed, a file that is damaged.
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -105,6 +108,59 @@ TEST_CASE("A killed child leaves the old file, writes are refused until a snapsh
   CHECK(client.call({"SAVE"}).ok());
   CHECK(client.call({"SET", "a", "b"}).ok());
   CHECK(std::system(("ls " + server.folder() + "/temp-* 2>/dev/null").c_str()) != 0);
+}
+
+TEST_CASE("A child that the server's end kills has saved nothing") {
+  ServerProcess server({"--enable-debug-command", "yes", "--save", "", "--rdb-key-save-delay", "10000"});
+  Client client(server.port());
+  fill(client);
+  REQUIRE_FALSE(client.call({"BGSAVE"}).error());
+  client.call({"SHUTDOWN", "NOSAVE"});
+  CHECK(eventually([&] { return !server.alive(); }));
+  CHECK(server.log().find("Killing it") != std::string::npos);
+  CHECK(server.log().find("terminated with success") == std::string::npos);
+}
+
+TEST_CASE("A child's file does not replace one that was saved after its fork, and no change is counted twice") {
+  ServerProcess server({"--enable-debug-command", "yes", "--save", "", "--rdb-key-save-delay", "1000"});
+  Client client(server.port());
+  fill(client);
+  REQUIRE_FALSE(client.call({"BGSAVE"}).error());
+  client.call({"SET", "late", "1"});
+  client.call({"CONFIG", "SET", "rdb-key-save-delay", "0"});
+  REQUIRE(client.call({"DEBUG", "RELOAD"}).ok());
+  REQUIRE(wait_for(client, "rdb_bgsave_in_progress", "0"));
+  CHECK(info(client, "rdb_changes_since_last_save") == "0");
+  server.stop(SIGKILL);
+  server.restart(kNoSavePoints);
+  CHECK(Client(server.port()).text({"GET", "late"}) == "1");
+}
+
+TEST_CASE("A child is looked after although there is no descriptor to watch it by") {
+  ServerProcess server(kNoSavePoints);
+  Client client(server.port());
+  fill(client);
+  rlim_t used = 0;
+  for (const auto& file : std::filesystem::directory_iterator("/proc/" + std::to_string(server.pid()) + "/fd")) {
+    used = std::max<rlim_t>(used, static_cast<rlim_t>(std::stoi(file.path().filename())) + 1);
+  }
+  const rlimit limit = {used, used};
+  REQUIRE(prlimit(server.pid(), RLIMIT_NOFILE, &limit, nullptr) == 0);
+  REQUIRE_FALSE(client.call({"BGSAVE"}).error());
+  REQUIRE(wait_for(client, "rdb_bgsave_in_progress", "0"));
+  CHECK(info(client, "rdb_last_bgsave_status") == "ok");
+}
+
+TEST_CASE("How a child ended is known even if whoever started the server ignores its own children's ends") {
+  std::signal(SIGCHLD, SIG_IGN);
+  ServerProcess server({"--enable-debug-command", "yes", "--save", "", "--rdb-key-save-delay", "10000"});
+  std::signal(SIGCHLD, SIG_DFL);
+  Client client(server.port());
+  fill(client);
+  REQUIRE_FALSE(client.call({"BGSAVE"}).error());
+  REQUIRE(std::system(("pkill -KILL -P " + std::to_string(server.pid())).c_str()) == 0);
+  CHECK(wait_for(client, "rdb_last_bgsave_status", "err"));
+  CHECK(info(client, "rdb_bgsave_in_progress") == "0");
 }
 
 TEST_CASE("Commands on keys wait politely while a file is loaded") {

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include "persistence/aof_format.h"
+#include "server/base/crc64.h"
+#include "server/base/text.h"
 #include "tests/unit/persistence/memory_files.h"
 
 using namespace synap;
@@ -143,6 +145,15 @@ TEST_CASE("AofReader: what makes no sense is refused, whatever it claims to be")
   const std::string half = "*1\r\n$4\r\nPI";
   CHECK(read_all(batch(half) + "NG\r\n").end == Next::kDamaged);
   CHECK(read_all(batch(batch(encode({"PING"})))).end == Next::kDamaged);
+}
+
+TEST_CASE("AofReader: a batch that claims more bytes than there can be is torn, not believed") {
+  std::string head = "#CRC64:18446744073709551600:0000000000000000:";
+  head += format_text("%08llx", static_cast<unsigned long long>(crc64(0, head) & 0xffffffffU));
+  const std::string good = batch(encode({"SET", "a", "1"}));
+  const Outcome outcome = read_all(good + head + "\r\n" + std::string(500, 'x'));
+  CHECK(outcome.end == Next::kTorn);
+  CHECK(outcome.valid == good.size());
 }
 
 TEST_CASE("Annotations: lines are read back, anything else is unknown") {
