@@ -1,5 +1,5 @@
 // LuaEngine: one reactor's Lua state, and the scripts in flight in it. A script runs as a coroutine in slices of about
-// a millisecond: resume() returns kSliced and the reactor serves others before it resumes the script again. A script
+// half a millisecond: resume() returns kSliced and the reactor serves others before it resumes the script again. A script
 // that is killed is simply never resumed, so no pcall can swallow the kill.
 //
 // Owned and used by one thread; only ScriptRun::request_kill may be called from another.
@@ -31,7 +31,7 @@ struct LibraryLoad;
 struct LuaEngineOptions {
   // What the state may hold while a script runs; beyond it the script fails with "not enough memory". 0: no limit.
   size_t memory_bytes_max = size_t{1} << 30;
-  int64_t slice_us = 1000;
+  int64_t slice_us = 500;
   // How long a script may stay where it cannot be suspended (a metamethod called by a library function).
   int64_t stuck_us_max = 5'000'000;
   // With the compiler on, slices end only in interpreted code: a compiled loop cannot be killed.

@@ -209,6 +209,7 @@ class Dispatcher final : public CommandRunner {
   Outcome run_sliced(Caller& caller, const Command* command, const Args& args, const KeyHashes& keys, ShardGuard* guard,
                      bool may_grow, bool resumed);
   Outcome continue_sliced(Caller& caller);
+  void step_next_turn(Caller& caller);
   Outcome finish_sliced(LongCall* call);
   void keep_over_slices(Caller& caller, std::unique_ptr<LongCall> call, bool resumed);
   void run_to_end(Context* ctx);

@@ -46,7 +46,7 @@ Outcome Dispatcher::run_sliced(Caller& caller, const Command* command, const Arg
   if (step == SlicedCall::Step::kDone) return finish_sliced(call.get());
   keep_over_slices(caller, std::move(call), resumed);
   if (step == SlicedCall::Step::kNeedShards) return continue_sliced(caller);
-  caller.wake();
+  step_next_turn(caller);
   return Outcome::kSuspended;
 }
 
@@ -91,8 +91,14 @@ Outcome Dispatcher::continue_sliced(Caller& caller) {
     const std::unique_ptr<LongCall> ended = std::move(caller.suspended.long_call);
     return finish_sliced(ended.get());
   }
-  caller.wake();  // comes back after a turn of the loop
+  step_next_turn(caller);
   return Outcome::kSuspended;
+}
+
+void Dispatcher::step_next_turn(Caller& caller) {
+  caller.reactor().next_turn([this, &caller] {
+    if (continue_sliced(caller) == Outcome::kDone) caller.resume();
+  });
 }
 
 Outcome Dispatcher::finish_sliced(LongCall* call) {

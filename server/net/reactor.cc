@@ -53,7 +53,9 @@ Reactor::Reactor(size_t index)
   loop_->data = this;
   wake_up_->data = this;
   const int failed = uv_async_init(loop_.get(), wake_up_.get(), [](uv_async_t* handle) {
-    static_cast<Reactor*>(handle->data)->drain_mailbox();
+    auto* self = static_cast<Reactor*>(handle->data);
+    self->drain_mailbox();
+    for (const Task& task : std::exchange(self->next_turn_, {})) task();
   });
   SYNAP_ASSERT(failed == 0);
 }
@@ -65,6 +67,11 @@ Reactor::~Reactor() {
 
 void Reactor::post(Task task) {
   if (mailbox_.push(std::move(task))) uv_async_send(wake_up_.get());
+}
+
+void Reactor::next_turn(Task task) {
+  next_turn_.push_back(std::move(task));
+  uv_async_send(wake_up_.get());
 }
 
 void Reactor::drain_mailbox() {

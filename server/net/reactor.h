@@ -31,6 +31,9 @@ class Reactor {
 
   // Any thread. Runs the task on this reactor's thread, in the order of the posts of each thread.
   void post(Task task);
+  // On the thread. Runs the task in the loop's next turn, after the sockets that are ready had theirs: for the next piece
+  // of long work. (What is posted may run sooner, by run_posted().)
+  void next_turn(Task task);
   // On the thread, not inside a task: runs what was posted until now.
   void run_posted() {
     if (!mailbox_.empty()) drain_mailbox();
@@ -77,6 +80,7 @@ class Reactor {
   std::unique_ptr<uv_loop_s> loop_;
   std::unique_ptr<uv_async_s> wake_up_;
   MpscQueue<Task> mailbox_;
+  std::vector<Task> next_turn_;
   std::vector<char> read_buffer_;
   size_t kept_bytes_ = 0;
   uint64_t next_timer_id_ = 1;

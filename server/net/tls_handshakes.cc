@@ -28,11 +28,10 @@ void TlsHandshakes::wants_step(Connection* connection) {
   schedule();
 }
 
-// A task that is posted while others run waits for the loop's next turn.
 void TlsHandshakes::schedule() {
   if (scheduled_ || due_.empty()) return;
   scheduled_ = true;
-  reactor_->post([this] { run_step(); });
+  reactor_->next_turn([this] { run_step(); });
 }
 
 void TlsHandshakes::run_step() {
