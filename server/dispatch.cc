@@ -11,6 +11,7 @@
 #include "server/admin/transaction_commands.h"
 #include "server/admission.h"
 #include "server/base/clock.h"
+#include "server/base/equal_bytes.h"
 #include "server/base/log.h"
 #include "server/base/number.h"
 #include "server/base/text.h"
@@ -117,7 +118,7 @@ void Dispatcher::end_turn() {
 const Command* Dispatcher::look_up(const Args& args) {
   const std::string_view name = args[0];
   for (const Memo& memo : memo_) {
-    if (memo.size == name.size() && std::memcmp(memo.name, name.data(), name.size()) == 0 && memo.size != 0) {
+    if (memo.size != 0 && equal_bytes({memo.name, memo.size}, name)) {
       return memo.command;
     }
   }

@@ -196,7 +196,9 @@ uint64_t cost_of_bitop(Context& ctx) {
 }
 
 uint64_t cost_of_setbit(Context& ctx) {
+  constexpr size_t kCheapDigits = 7;  // no offset of so few digits makes a string grow for long
   uint64_t offset;
+  if (ctx.arg(2).size() <= kCheapDigits) return 0;
   if (!to_offset(ctx.arg(2), 1, ctx.config().proto_max_bulk_len, &offset)) return 0;
   return cost_of_growth(ctx, ctx.arg(1), offset / 8 + 1);
 }
@@ -257,6 +259,7 @@ bool parse_bit_offset(Context& ctx, std::string_view text, BitOffsetRules rules,
 }
 
 uint64_t cost_of_growth(Context& ctx, std::string_view key, uint64_t size) {
+  if (size <= kSlowLaneCost * kBytesPerCost) return 0;
   const uint64_t now = string_bytes(ctx, key);
   return size > now ? (size - now) / kBytesPerCost : 0;
 }

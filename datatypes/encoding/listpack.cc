@@ -33,6 +33,10 @@ size_t back_length_bytes(size_t entry) {
 
 void write_back_length(uint8_t* out, size_t entry) {
   const size_t count = back_length_bytes(entry);
+  if (count == 1) {
+    out[0] = static_cast<uint8_t>(entry);
+    return;
+  }
   for (size_t i = count; i-- > 0;) {
     out[i] = static_cast<uint8_t>((entry & 127) | (i == 0 ? 0 : 128));
     entry >>= 7;
@@ -62,7 +66,10 @@ struct EncodedEntry {
   size_t content_bytes() const { return head_bytes + body.size(); }
   size_t bytes() const { return content_bytes() + back_length_bytes(content_bytes()); }
   void write(uint8_t* out) const {
-    std::memcpy(out, head, head_bytes);
+    // Nearly always one or two bytes: not worth a call.
+    out[0] = head[0];
+    if (head_bytes > 1) out[1] = head[1];
+    if (head_bytes > 2) std::memcpy(out + 2, head + 2, head_bytes - 2);
     if (!body.empty()) std::memcpy(out + head_bytes, body.data(), body.size());
     write_back_length(out + content_bytes(), content_bytes());
   }
@@ -167,31 +174,43 @@ ListpackView::Position ListpackView::prev(Position at) const {
   return static_cast<Position>(at - back_bytes - content);
 }
 
-// Everything but the one-byte integers and strings, which read() knows itself.
+// What read() does not know itself: the longer integers and the longest strings.
 ListpackValue ListpackView::read_long(Position at, Position* after) const {
   const uint8_t* entry = data_ + at;
   const uint8_t code = entry[0];
   ListpackValue value;
-  if (code < 0xE0) {
-    // Shifted to the top and back so that bit 12 becomes the sign.
-    const uint32_t bits = (code & 0x1Fu) << 8 | entry[1];
-    value.integer = static_cast<int32_t>(bits << 19) >> 19;
-  } else if (code < 0xF0) {
-    value.data = reinterpret_cast<const char*>(entry + 2);
-    value.size = (code & 0x0Fu) << 8 | entry[1];
-  } else if (code == kString32) {
+  uint64_t content;
+  if (code == kString32) {
     uint32_t size;
     std::memcpy(&size, entry + 1, sizeof(size));
     value.data = reinterpret_cast<const char*>(entry + 5);
     value.size = size;
+    content = 5 + uint64_t{size};
   } else {
-    const unsigned bytes = code == 0xF4 ? 8 : 2u + (code - kInteger16);
-    uint64_t bits = 0;
-    std::memcpy(&bits, entry + 1, bytes);
-    const unsigned shift = 64 - 8 * bytes;
-    value.integer = static_cast<int64_t>(bits << shift) >> shift;
+    const auto load = [entry](auto number, size_t from) {
+      std::memcpy(&number, entry + from, sizeof(number));
+      return number;
+    };
+    switch (code - kInteger16) {
+      case 0:
+        value.integer = load(int16_t{}, 1);
+        content = 3;
+        break;
+      case 1:
+        value.integer = load(int8_t{}, 3) * 65536 + load(uint16_t{}, 1);
+        content = 4;
+        break;
+      case 2:
+        value.integer = load(int32_t{}, 1);
+        content = 5;
+        break;
+      default:
+        value.integer = load(int64_t{}, 1);
+        content = 9;
+    }
   }
-  *after = next(at);
+  const auto behind = static_cast<Position>(at + content + back_length_bytes(content));
+  *after = data_[behind] == kEnd ? kNone : behind;
   return value;
 }
 
@@ -325,6 +344,7 @@ void Listpack::splice(Position at, size_t removed_bytes, size_t added_bytes, int
   const size_t new_bytes = old_bytes - removed_bytes + added_bytes;
   SYNAP_ASSERT(new_bytes <= UINT32_MAX);
   const size_t tail_bytes = old_bytes - at - removed_bytes;
+  if (added_bytes == removed_bytes && count_change == 0) return;
   if (new_bytes > old_bytes) data_ = block_resize(data_, old_bytes, new_bytes);
   std::memmove(data_ + at + added_bytes, data_ + at + removed_bytes, tail_bytes);
   if (new_bytes < old_bytes) data_ = block_resize(data_, old_bytes, new_bytes);

@@ -91,16 +91,25 @@ class ListpackView {
   ListpackValue read(Position at, Position* after) const {
     const uint8_t code = data_[at];
     ListpackValue value;
-    if (code >= 0xC0) return read_long(at, after);
-    size_t content = 1;
+    Position behind = at + 2;
     if (code < 0x80) {
       value.integer = code;
-    } else {
+    } else if (code < 0xC0) {
       value.data = reinterpret_cast<const char*>(data_ + at + 1);
-      value.size = code & 0x3F;
-      content += value.size;
+      value.size = code & 0x3Fu;
+      behind += static_cast<Position>(value.size);
+    } else if (is_string12(code)) {
+      value.data = reinterpret_cast<const char*>(data_ + at + 2);
+      value.size = string12_bytes(at);
+      behind = skip_string12(at);
+    } else if (code < 0xE0) {
+      // 13 bits, shifted to the top and back so that the first becomes the sign.
+      const uint32_t bits = (code & 0x1Fu) << 8 | data_[at + 1];
+      value.integer = static_cast<int32_t>(bits << 19) >> 19;
+      ++behind;
+    } else {
+      return read_long(at, after);
     }
-    const auto behind = static_cast<Position>(at + content + 1);
     *after = data_[behind] == kEnd ? kNone : behind;
     return value;
   }
@@ -133,8 +142,15 @@ class ListpackView {
   ListpackValue read_long(Position at, Position* after) const;
   Position skip(Position at) const {
     const uint8_t code = data_[at];
-    if (code >= 0xC0) return skip_long(at);
-    return at + 2 + (code < 0x80 ? 0 : code & 0x3Fu);
+    if (code < 0xC0) return at + 2 + (code < 0x80 ? 0 : code & 0x3Fu);
+    return is_string12(code) ? skip_string12(at) : skip_long(at);
+  }
+  // Strings of 64 to 4095 bytes: two bytes of encoding, and a back length of one or two.
+  static bool is_string12(uint8_t code) { return (code & 0xF0) == 0xE0; }
+  size_t string12_bytes(Position at) const { return (data_[at] & 0x0Fu) << 8 | data_[at + 1]; }
+  Position skip_string12(Position at) const {
+    const auto content = static_cast<Position>(2 + string12_bytes(at));
+    return at + content + (content < 128 ? 1 : 2);
   }
   Position skip_long(Position at) const;
 

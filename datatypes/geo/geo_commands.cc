@@ -181,7 +181,7 @@ uint64_t cost_of_search(Context& ctx) {
   GeoQuery query;
   std::string error;
   if (!parse_geo_query(ctx.args(), kForm, zset, &query, &error)) return 1;
-  return geo_candidates(*zset, query.shape) * kCostOfElement;
+  return geo_candidates(*zset, query.shape, kSlowLaneCost / kCostOfElement) * kCostOfElement;
 }
 
 // The keys that STORE and STOREDIST name among the options.

@@ -35,8 +35,8 @@ struct GeoMatch {
 bool geo_contains(const GeoShape& shape, GeoPoint point, double* distance_metres);
 // The cells that together cover the shape, in search order.
 std::vector<GeoCell> geo_cover(const GeoShape& shape);
-// How many elements lie in those cells.
-size_t geo_candidates(const Zset& zset, const GeoShape& shape);
+// How many elements lie in those cells; any number above that, found sooner, will do while it is not above `few`.
+size_t geo_candidates(const Zset& zset, const GeoShape& shape, size_t few = 0);
 // All matches, or with a limit above 0 the first so many.
 std::vector<GeoMatch> geo_search(const Zset& zset, const GeoShape& shape, size_t limit);
 

@@ -8,6 +8,8 @@
 namespace synap {
 namespace {
 
+constexpr uint64_t kLatitudeBits = 0x5555555555555555;
+
 // Puts a zero bit before each of the 32 bits.
 uint64_t spread(uint32_t value) {
   uint64_t x = value;
@@ -62,21 +64,24 @@ GeoCell geo_cell(GeoPoint point, int steps) {
 GeoArea geo_area(GeoCell cell) {
   double row = gather(cell.bits);
   double column = gather(cell.bits >> 1);
-  auto cells = static_cast<double>(uint64_t{1} << cell.steps);
+  // A power of two: multiplying by it gives what Redis's division does.
+  const double share = 1 / static_cast<double>(uint64_t{1} << cell.steps);
   constexpr double kHeight = kLatitudeMax + kLatitudeMax;
   constexpr double kWidth = kLongitudeMax + kLongitudeMax;
-  return {-kLongitudeMax + (column / cells) * kWidth, -kLongitudeMax + ((column + 1) / cells) * kWidth,
-          -kLatitudeMax + (row / cells) * kHeight, -kLatitudeMax + ((row + 1) / cells) * kHeight};
+  return {-kLongitudeMax + (column * share) * kWidth, -kLongitudeMax + ((column + 1) * share) * kWidth,
+          -kLatitudeMax + (row * share) * kHeight, -kLatitudeMax + ((row + 1) * share) * kHeight};
 }
 
 GeoCell geo_neighbour(GeoCell cell, int east, int north) {
   // An axis that stays keeps what it has beyond the grid: the cell of longitude 180 itself lies one past the last.
-  const auto mask = static_cast<uint32_t>((uint64_t{1} << cell.steps) - 1);
-  uint32_t row = gather(cell.bits);
-  uint32_t column = gather(cell.bits >> 1);
-  if (north != 0) row = (row + static_cast<uint32_t>(north)) & mask;
-  if (east != 0) column = (column + static_cast<uint32_t>(east)) & mask;
-  return {spread(row) | spread(column) << 1, cell.steps};
+  const uint64_t inside = (uint64_t{1} << (2 * cell.steps)) - 1;
+  const auto move = [&](uint64_t axis, int by) {
+    if (by == 0) return cell.bits & axis;
+    // With the other axis all ones a carry passes through it, with all zeros a borrow does.
+    const uint64_t moved = by > 0 ? (cell.bits | ~axis) + 1 : (cell.bits & axis) - 1;
+    return moved & axis & inside;
+  };
+  return {move(kLatitudeBits, north) | move(kLatitudeBits << 1, east), cell.steps};
 }
 
 uint64_t geo_first_score(GeoCell cell) {

@@ -10,6 +10,7 @@
 
 #include "datatypes/encoding/varint.h"
 #include "server/base/assert.h"
+#include "server/base/equal_bytes.h"
 #include "server/base/hash.h"
 
 namespace synap {
@@ -91,7 +92,7 @@ struct HashItemTraits {
   using Item = HashItem;
   static constexpr int kSkipBits = 0;
   static uint64_t hash(const HashItem* item) { return hash_bytes(item->field()); }
-  static bool equals(const HashItem* item, std::string_view field) { return item->field() == field; }
+  static bool equals(const HashItem* item, std::string_view field) { return equal_bytes(item->field(), field); }
   static void retire(void* memory) { std::free(memory); }
 };
 

@@ -36,10 +36,9 @@ void store(StringEdit& string, std::string_view bytes) {
   std::memcpy(string.resize(bytes.size()), bytes.data(), bytes.size());
 }
 
-// How many elements changed it; nothing: corrupt, and `string` is as it was.
-std::optional<uint64_t> add_elements(Context& ctx, StringEdit& string, ArgViews elements) {
+// How many elements changed it; nothing: corrupt, and `string`, which holds `old`, is as it was.
+std::optional<uint64_t> add_elements(Context& ctx, StringEdit& string, std::string_view old, ArgViews elements) {
   uint64_t changes = 0;
-  const std::string_view old = string.view();
   if (string.exists() && hll_encoding(old) == HllEncoding::kDense) {
     char* bytes = string.resize(old.size());
     for (const std::string_view element : elements) changes += hll_dense_add(bytes, element) ? 1 : 0;
@@ -62,8 +61,10 @@ std::optional<uint64_t> add_elements(Context& ctx, StringEdit& string, ArgViews 
 
 void cmd_pfadd(Context& ctx) {
   auto string = ctx.edit_string(ctx.arg(1));
-  if (string.wrong_type() || !check_hll(ctx, string.exists(), string.view())) return;
-  const auto changes = add_elements(ctx, string, ctx.args().subspan(2));
+  if (string.wrong_type()) return;
+  const std::string_view old = string.view();
+  if (!check_hll(ctx, string.exists(), old)) return;
+  const auto changes = add_elements(ctx, string, old, ctx.args().subspan(2));
   if (!changes) return ctx.error(kCorruptHllError);
   if (*changes > 0) string.changed(*changes, kEventString, "pfadd");
   ctx.reply().integer(*changes > 0 ? 1 : 0);

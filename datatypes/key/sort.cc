@@ -12,14 +12,15 @@ namespace synap {
 std::string_view TextArena::add(std::string_view text) {
   const size_t bytes = text.size() + 1;
   char* place;
-  if (bytes > kChunkBytes / 4) {
+  if (bytes > kChunkBytesMax / 4) {
     chunks_.push_back(std::make_unique_for_overwrite<char[]>(bytes));
     place = chunks_.back().get();
   } else {
     if (bytes > left_) {
-      chunks_.push_back(std::make_unique_for_overwrite<char[]>(kChunkBytes));
+      chunk_bytes_ = std::min(std::max(chunk_bytes_ * 2, bytes), kChunkBytesMax);
+      chunks_.push_back(std::make_unique_for_overwrite<char[]>(chunk_bytes_));
       next_ = chunks_.back().get();
-      left_ = kChunkBytes;
+      left_ = chunk_bytes_;
     }
     place = next_;
     next_ += bytes;
@@ -58,21 +59,29 @@ std::optional<double> sort_score(std::string_view text) {
 namespace {
 
 int compare_weights(const SortItem& a, const SortItem& b) {
-  if (!a.has_weight || !b.has_weight) return (a.has_weight ? 1 : 0) - (b.has_weight ? 1 : 0);
-  return a.weight.compare(b.weight);
+  const bool a_has = a.weight.data() != nullptr;
+  const bool b_has = b.weight.data() != nullptr;
+  return a_has && b_has ? a.weight.compare(b.weight) : int{a_has} - int{b_has};
 }
 
-int compare(const SortItem& a, const SortItem& b, const SortOrder& order) {
-  if (order.alpha) return order.by_weight ? compare_weights(a, b) : a.text.compare(b.text);
-  if (a.score != b.score) return a.score < b.score ? -1 : 1;
-  return a.text.compare(b.text);
+int compare_texts(const SortItem& a, const SortItem& b) {
+  if (a.text.is_integer() && b.text.is_integer() && a.text.integer() == b.text.integer()) return 0;
+  SortText::Scratch a_scratch;
+  SortText::Scratch b_scratch;
+  return a.text.view(a_scratch).compare(b.text.view(b_scratch));
 }
 
 }  // namespace
 
+std::string_view SortText::view(Scratch& scratch) const {
+  if (!is_integer()) return {data_, bits_};
+  return {scratch, format_int64(scratch, integer())};
+}
+
 void sort_items(std::vector<SortItem>* items, SortOrder order, size_t first, size_t count) {
   const auto before = [order](const SortItem& a, const SortItem& b) {
-    const int result = compare(a, b, order);
+    if (!order.alpha && a.score != b.score) return (a.score < b.score) != order.descending;
+    const int result = order.alpha && order.by_weight ? compare_weights(a, b) : compare_texts(a, b);
     if (result == 0) return a.index < b.index;
     return order.descending ? result > 0 : result < 0;
   };

@@ -18,7 +18,9 @@ class TextArena {
   std::string_view add(std::string_view text);
 
  private:
-  static constexpr size_t kChunkBytes = size_t{1} << 16;
+  static constexpr size_t kChunkBytesMin = size_t{1} << 10;
+  static constexpr size_t kChunkBytesMax = size_t{1} << 15;  // what the allocator gives without a lock
+  size_t chunk_bytes_ = kChunkBytesMin;                      // of the next one
   std::vector<std::unique_ptr<char[]>> chunks_;
   char* next_ = nullptr;
   size_t left_ = 0;
@@ -43,12 +45,29 @@ class SortPattern {
   std::string_view field_;
 };
 
+// An element: a text, or an integer that is spelled only when somebody wants to see it.
+class SortText {
+ public:
+  using Scratch = char[24];
+
+  SortText() = default;
+  explicit SortText(std::string_view text) : data_(text.data()), bits_(text.size()) {}
+  explicit SortText(int64_t integer) : bits_(static_cast<uint64_t>(integer)) {}
+
+  bool is_integer() const { return data_ == nullptr; }
+  int64_t integer() const { return static_cast<int64_t>(bits_); }
+  std::string_view view(Scratch& scratch) const;
+
+ private:
+  const char* data_ = nullptr;  // null: the bits are an integer, else a size
+  uint64_t bits_ = 0;
+};
+
 struct SortItem {
-  std::string_view text;
-  std::string_view weight;  // BY … ALPHA
+  SortText text;
+  std::string_view weight;  // BY … ALPHA; without bytes, not even a terminator: it has none
   double score = 0;         // numeric
   uint32_t index = 0;       // where it came from: ties keep that order
-  bool has_weight = false;
 };
 
 struct SortOrder {

@@ -110,65 +110,80 @@ Window window_of(const SortRequest& request, size_t size) {
   return {static_cast<size_t>(first), static_cast<size_t>(count)};
 }
 
-using Items = std::vector<SortItem>;
+// What is sorted, and the memory of its texts.
+struct Elements {
+  std::vector<SortItem> items;
+  TextArena arena;
+  bool spelled = false;  // integers are kept as texts, because texts will be compared
 
-void add_item(Items* items, TextArena* arena, std::string_view text) {
-  SortItem item;
-  item.text = arena->add(text);
-  item.index = static_cast<uint32_t>(items->size());
-  items->push_back(item);
-}
+  void add(SortText text) {
+    SortItem item;
+    item.text = text;
+    item.index = static_cast<uint32_t>(items.size());
+    items.push_back(item);
+  }
+  void add(std::string_view text) { add(SortText(arena.add(text))); }
+  void add(const ListpackValue& value) {
+    ListpackValue::Scratch scratch;
+    value.is_integer() && !spelled ? add(SortText(value.integer)) : add(value.text(scratch));
+  }
+};
 
-void load_list(const List& list, int64_t from, bool backward, size_t count, Items* items, TextArena* arena) {
+void load_list(const List& list, int64_t from, bool backward, size_t count, Elements* elements) {
   using Direction = List::Iterator::Direction;
   List::Iterator at(list, from, backward ? Direction::kBackward : Direction::kForward);
   ListpackValue value;
-  ListpackValue::Scratch scratch;
-  for (; count > 0 && at.next(&value); --count) add_item(items, arena, value.text(scratch));
+  for (; count > 0 && at.next(&value); --count) elements->add(value);
 }
 
-void load_zset(const Zset& zset, size_t rank, bool backward, size_t count, Items* items, TextArena* arena) {
+void load_zset(const Zset& zset, size_t rank, bool backward, size_t count, Elements* elements) {
   if (count == 0) return;
   Zset::Iterator at = zset.at(rank);
   for (; count > 0 && at.valid(); --count) {
-    add_item(items, arena, at.member());
+    elements->add(at.member());
     backward ? at.prev() : at.next();
   }
 }
 
 // A list or sorted set in its own order, from either end: only the window is loaded.
-void load_window(const Entry& entry, Window window, bool backward, Items* items, TextArena* arena) {
+void load_window(const Entry& entry, Window window, bool backward, Elements* elements) {
   if (window.count == 0) return;
   const size_t size = type_ops(&entry).length(&entry);
   const size_t from = backward ? size - 1 - window.first : window.first;
+  elements->items.reserve(window.count);
   if (entry.type() == ValueType::kList) {
-    load_list(*entry.object<List>(), static_cast<int64_t>(from), backward, window.count, items, arena);
+    load_list(*entry.object<List>(), static_cast<int64_t>(from), backward, window.count, elements);
   } else {
-    load_zset(*entry.object<Zset>(), from, backward, window.count, items, arena);
+    load_zset(*entry.object<Zset>(), from, backward, window.count, elements);
   }
 }
 
-void load_all(const Entry& entry, Items* items, TextArena* arena) {
+void load_all(const Entry& entry, Elements* elements) {
   const size_t size = type_ops(&entry).length(&entry);
-  items->reserve(size);
   if (entry.type() == ValueType::kSet) {
-    entry.object<Set>()->for_each([&](std::string_view member) { add_item(items, arena, member); });
+    elements->items.reserve(size);
+    entry.object<Set>()->for_each([&](std::string_view member) { elements->add(member); });
   } else {
-    load_window(entry, Window{0, size}, false, items, arena);
+    load_window(entry, Window{0, size}, false, elements);
   }
 }
 
 // False: an element or its weight is no number.
-bool weigh(Context& ctx, const SortRequest& request, Items* items, TextArena* arena) {
+bool weigh(Context& ctx, const SortRequest& request, Elements* elements) {
   const bool alpha = request.order.alpha;
   if (alpha && !request.by) return true;
-  for (SortItem& item : *items) {
+  for (SortItem& item : elements->items) {
+    if (!request.by && item.text.is_integer()) {
+      item.score = static_cast<double>(item.text.integer());
+      continue;
+    }
+    SortText::Scratch scratch;
+    const std::string_view text = item.text.view(scratch);
     const std::optional<std::string_view> weight =
-        request.by ? look_up(ctx, *request.by, item.text, arena) : std::optional<std::string_view>(item.text);
+        request.by ? look_up(ctx, *request.by, text, &elements->arena) : std::optional<std::string_view>(text);
     if (!weight) continue;  // sorts as 0, or before every text
     if (alpha) {
       item.weight = *weight;
-      item.has_weight = true;
       continue;
     }
     const std::optional<double> score = sort_score(*weight);
@@ -182,10 +197,12 @@ void reply_items(Context& ctx, const SortRequest& request, std::span<const SortI
   Reply& reply = ctx.reply();
   reply.array(items.size() * std::max<size_t>(request.gets.size(), 1));
   for (const SortItem& item : items) {
-    if (request.gets.empty()) reply.bulk(item.text);
+    SortText::Scratch text_scratch;
+    const std::string_view text = item.text.view(text_scratch);
+    if (request.gets.empty()) reply.bulk(text);
     for (const SortPattern& get : request.gets) {
       TextArena scratch;
-      const std::optional<std::string_view> value = look_up(ctx, get, item.text, &scratch);
+      const std::optional<std::string_view> value = look_up(ctx, get, text, &scratch);
       value ? reply.bulk(*value) : reply.null();
     }
   }
@@ -194,9 +211,12 @@ void reply_items(Context& ctx, const SortRequest& request, std::span<const SortI
 void store_items(Context& ctx, const SortRequest& request, std::span<const SortItem> items, TextArena* arena) {
   std::vector<std::string_view> elements;
   for (const SortItem& item : items) {
-    if (request.gets.empty()) elements.push_back(item.text);
+    SortText::Scratch scratch;
+    std::string_view text = item.text.view(scratch);
+    if (item.text.is_integer()) text = arena->add(text);
+    if (request.gets.empty()) elements.push_back(text);
     for (const SortPattern& get : request.gets) {
-      elements.push_back(look_up(ctx, get, item.text, arena).value_or(std::string_view()));
+      elements.push_back(look_up(ctx, get, text, arena).value_or(std::string_view()));
     }
   }
   List list;
@@ -223,20 +243,20 @@ void sort(Context& ctx, bool may_store) {
   request.order.by_weight = request.by.has_value();
 
   Window window = window_of(request, entry == nullptr ? 0 : type_ops(entry).length(entry));
-  Items items;
-  TextArena arena;
+  Elements elements;
+  elements.spelled = request.order.alpha;
   if (entry != nullptr && !request.sorted && !is_set) {
-    load_window(*entry, window, request.order.descending, &items, &arena);
+    load_window(*entry, window, request.order.descending, &elements);
     window.first = 0;
   } else if (entry != nullptr) {
-    load_all(*entry, &items, &arena);
+    load_all(*entry, &elements);
   }
   if (request.sorted) {
-    if (!weigh(ctx, request, &items, &arena)) return ctx.error("ERR One or more scores can't be converted into double");
-    sort_items(&items, request.order, window.first, window.count);
+    if (!weigh(ctx, request, &elements)) return ctx.error("ERR One or more scores can't be converted into double");
+    sort_items(&elements.items, request.order, window.first, window.count);
   }
-  const auto result = std::span<const SortItem>(items).subspan(window.first, window.count);
-  request.store ? store_items(ctx, request, result, &arena) : reply_items(ctx, request, result);
+  const auto result = std::span<const SortItem>(elements.items).subspan(window.first, window.count);
+  request.store ? store_items(ctx, request, result, &elements.arena) : reply_items(ctx, request, result);
 }
 void cmd_sort(Context& ctx) { sort(ctx, true); }
 void cmd_sort_ro(Context& ctx) { sort(ctx, false); }

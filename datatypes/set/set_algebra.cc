@@ -14,6 +14,7 @@ using MemberTable = Table<SetItemTraits>;
 // batches: one pass fetches the table's lines, the next the items, the third compares.
 class Filter {
  public:
+  // None of the others is empty.
   Filter(SetSpan others, bool keep_if_present, const SetVisitor& visit)
       : others_(others), keep_if_present_(keep_if_present), visit_(visit) {}
 
@@ -65,14 +66,16 @@ class Filter {
     kept.fill(true);
     for (const Set* other : others_) {
       const MemberTable* table = other->table_or_null();
+      std::array<MemberTable::Home, kBatch> homes;
       if (table != nullptr) {
-        for (size_t i = 0; i < waiting_; ++i) table->prefetch_bucket(hashes[i]);
-        for (size_t i = 0; i < waiting_; ++i) table->prefetch_item(hashes[i]);
+        for (size_t i = 0; i < waiting_; ++i) homes[i] = table->home_of(hashes[i]);
+        for (size_t i = 0; i < waiting_; ++i) MemberTable::fetch_bucket(homes[i]);
+        for (size_t i = 0; i < waiting_; ++i) MemberTable::fetch_item(homes[i], hashes[i]);
       }
       for (size_t i = 0; i < waiting_; ++i) {
         if (!kept[i]) continue;
-        const bool present =
-            table != nullptr ? table->find(hashes[i], text_of(i)) != nullptr : other->contains(text_of(i));
+        const bool present = table != nullptr ? MemberTable::find(homes[i], hashes[i], text_of(i)) != nullptr
+                                              : other->contains(text_of(i));
         kept[i] = present == keep_if_present_;
       }
     }

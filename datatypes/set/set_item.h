@@ -8,6 +8,7 @@
 
 #include "datatypes/encoding/varint.h"
 #include "server/base/assert.h"
+#include "server/base/equal_bytes.h"
 #include "server/base/hash.h"
 
 namespace synap {
@@ -40,7 +41,7 @@ struct SetItemTraits {
   using Item = SetItem;
   static constexpr int kSkipBits = 0;
   static uint64_t hash(const SetItem* item) { return hash_bytes(item->member()); }
-  static bool equals(const SetItem* item, std::string_view member) { return item->member() == member; }
+  static bool equals(const SetItem* item, std::string_view member) { return equal_bytes(item->member(), member); }
   static void retire(void* memory) { std::free(memory); }
 };
 

@@ -250,6 +250,7 @@ void cmd_xtrim(Context& ctx) {
 
 // Trimming frees blocks; only very many of them take time.
 uint64_t cost_of_trim(Context& ctx) {
+  if (ctx.arg(2) == "*") return 0;  // XADD without options
   const Stream* stream = ctx.peek_as<Stream>(ctx.arg(1));
   if (stream == nullptr || stream->blocks().size() < kSlowLaneCost / kCostPerBlock) return 0;
   bool by_entry = false;

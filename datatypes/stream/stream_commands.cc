@@ -171,6 +171,10 @@ void cmd_xsetid(Context& ctx) {
 // --- Costs for the slow lane. Arguments that make no sense cost nothing: the handler will say so.
 
 uint64_t cost_of_range(Context& ctx, bool reverse) {
+  int64_t count = 0;
+  if (ctx.argc() == 6 && !parse_int64(ctx.arg(5), &count)) return 0;
+  const auto count_max = static_cast<uint64_t>(std::max<int64_t>(count, 0));
+  if (are_few_entries(count_max)) return 0;
   const Stream* stream = ctx.peek_as<Stream>(ctx.arg(1));
   if (stream == nullptr) return 0;
   StreamRange range;
@@ -179,9 +183,7 @@ uint64_t cost_of_range(Context& ctx, bool reverse) {
       !parse_stream_range_edge(ctx.arg(reverse ? 2 : 3), UINT64_MAX, &range.end, &exclusive)) {
     return 0;
   }
-  int64_t count = 0;
-  if (ctx.argc() == 6 && !parse_int64(ctx.arg(5), &count)) return 0;
-  return cost_of_entries(*stream, range, static_cast<uint64_t>(std::max<int64_t>(count, 0)));
+  return cost_of_entries(*stream, range, count_max);
 }
 uint64_t cost_of_xrange(Context& ctx) {
   return cost_of_range(ctx, false);
@@ -336,6 +338,10 @@ void reply_range(Reply& reply, const Stream& stream, const StreamRange& range, u
     ++count;
   }
   reply.deferred_end_array(mark, count);
+}
+
+bool are_few_entries(uint64_t count_max, size_t streams) {
+  return count_max != 0 && count_max <= kSlowLaneCost / kCostPerEntry / std::max<size_t>(streams, 1);
 }
 
 uint64_t cost_of_entries(const Stream& stream, const StreamRange& range, uint64_t count_max) {

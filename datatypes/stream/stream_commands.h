@@ -46,6 +46,8 @@ bool reply_entry_of(Reply& reply, const Stream& stream, const StreamId& id);
 // An array of entries, at most `count_max` (0: all).
 void reply_range(Reply& reply, const Stream& stream, const StreamRange& range, uint64_t count_max,
                  StreamCursor::Direction direction = StreamCursor::Direction::kForward);
+// Whether COUNT (0: none) alone keeps a call out of the slow lane, wherever its entries are.
+bool are_few_entries(uint64_t count_max, size_t streams = 1);
 uint64_t cost_of_entries(const Stream& stream, const StreamRange& range, uint64_t count_max);
 
 // "NOGROUP No such key 'k' or consumer group 'g'"

@@ -148,12 +148,12 @@ class GroupReader {
 
   // False, and nothing replied: no new entries.
   bool serve(const ReadPosition& position) {
-    StreamId last;
-    const bool ready = !position.only_new || (stream_.last_entry_id(&last) && last > group_.last_id);
     open_consumer();
-    if (!ready) return false;
-    begin_stream(ctx_.reply(), key_);
-    position.only_new ? reply_new() : reply_history(position.after);
+    if (!position.only_new) {
+      reply_history(position.after);
+    } else if (!reply_new()) {
+      return false;
+    }
     ctx_.changed(key_, 1, 0, {});
     return true;
   }
@@ -167,14 +167,18 @@ class GroupReader {
     consumer_->seen_time_ms = ctx_.now_ms();
   }
 
-  void reply_new() {
+  // False, and nothing replied: there are none.
+  bool reply_new() {
+    if (stream_.last_id() <= group_.last_id) return false;
+    StreamId start = group_.last_id;
+    start.increment();
+    StreamCursor cursor(stream_, start, StreamId::max());
+    if (!cursor.next()) return false;
     Reply& reply = ctx_.reply();
-    StreamRange range{group_.last_id, StreamId::max()};
-    range.start.increment();
+    begin_stream(reply, key_);
     const size_t mark = reply.deferred_begin();
     size_t count = 0;
-    StreamCursor cursor(stream_, range.start, range.end);
-    while ((read_.count == 0 || count < read_.count) && cursor.next()) {
+    do {
       const StreamId id = cursor.entry().id;
       stream_.advance_group(&group_, id);
       reply_entry(reply, cursor.entry());
@@ -183,14 +187,16 @@ class GroupReader {
       group_.deliver(id, consumer_, ctx_.now_ms());
       consumer_->active_time_ms = ctx_.now_ms();
       if (ctx_.journaling()) effect_claim(ctx_, key_, read_.group, group_, *group_.find_pending(id));
-    }
+    } while ((read_.count == 0 || count < read_.count) && cursor.next());
     reply.deferred_end_array(mark, count);
-    if (count > 0 && ctx_.journaling()) effect_group_position(ctx_, key_, read_.group, group_);
+    if (ctx_.journaling()) effect_group_position(ctx_, key_, read_.group, group_);
+    return true;
   }
 
   // Entries delivered before and not acknowledged. A deleted one is told by a null.
   void reply_history(StreamId after) {
     Reply& reply = ctx_.reply();
+    begin_stream(reply, key_);
     const size_t mark = reply.deferred_begin();
     size_t count = 0;
     const IdChunks<PendingId>& mine = consumer_->pending;
@@ -311,21 +317,23 @@ bool keys_of_xreadgroup(ArgViews args, std::vector<KeyRef>* keys) {
 
 uint64_t cost_of_xread(Context& ctx) {
   // Without parsing everything: the entries behind each id, within COUNT.
-  std::vector<KeyRef> keys;
-  if (!ctx.command().keys(ctx.args(), &keys) || keys.empty()) return 0;
+  const size_t first = keys_index_of(ctx.args());
+  if (first == 0) return 0;
   uint64_t count_max = 0;
-  for (size_t i = 1; i + 1 < keys.front().position; ++i) {
+  for (size_t i = 1; i + 1 < first; ++i) {
     int64_t number;
     if (equals_ignore_case(ctx.arg(i), "count") && parse_int64(ctx.arg(i + 1), &number) && number > 0) {
       count_max = static_cast<uint64_t>(number);
     }
   }
+  const size_t key_count = (ctx.argc() - first) / 2;
+  if (are_few_entries(count_max, key_count)) return 0;
   uint64_t cost = 0;
-  for (const KeyRef& key : keys) {
-    const Stream* stream = ctx.peek_as<Stream>(ctx.arg(key.position));
+  for (size_t i = first; i < first + key_count; ++i) {
+    const Stream* stream = ctx.peek_as<Stream>(ctx.arg(i));
     if (stream == nullptr) continue;
     StreamId start;
-    const std::string_view text = ctx.arg(key.position + keys.size());
+    const std::string_view text = ctx.arg(i + key_count);
     if (text == "$" || text == "+") continue;
     const ConsumerGroup* group = text == ">" ? stream->find_group(ctx.arg(2)) : nullptr;
     if (group != nullptr) {

@@ -322,6 +322,13 @@ Zset::Iterator Zset::at(size_t rank) const {
   return {listpack(), listpack().seek(static_cast<int64_t>(rank * 2))};
 }
 
+Zset::Iterator Zset::from_score(double score) const {
+  if (is_big()) return Iterator(big()->order.seek(ScoreBound{score, false}).cursor);
+  Iterator at = begin();
+  while (at.valid() && at.score() < score) at.next();
+  return at;
+}
+
 Zset::Iterator Zset::begin() const {
   if (is_big()) return Iterator(big()->order.first());
   if (word_ == 0) return {};

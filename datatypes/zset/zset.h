@@ -16,6 +16,7 @@
 #include "datatypes/zset/btree.h"
 #include "datatypes/zset/range.h"
 #include "server/base/block_mover.h"
+#include "server/base/equal_bytes.h"
 #include "server/base/hash.h"
 #include "server/base/random.h"
 #include "server/base/table.h"
@@ -48,7 +49,7 @@ enum class ZsetAdded {
 struct ZsetMemberTraits {
   using Item = ZsetItem;
   static uint64_t hash(const ZsetItem* item) { return hash_bytes(item->member()); }
-  static bool equals(const ZsetItem* item, std::string_view member) { return item->member() == member; }
+  static bool equals(const ZsetItem* item, std::string_view member) { return equal_bytes(item->member(), member); }
   static void retire(void* memory) { std::free(memory); }
   static constexpr int kSkipBits = 0;
 };
@@ -109,6 +110,8 @@ class Zset {
   // The element of a rank below size(); steps both ways.
   Iterator at(size_t rank) const;
   Iterator begin() const;
+  // The first element of at least this score.
+  Iterator from_score(double score) const;
   void remove_span(RankSpan span);
 
   // visit(member, score) for `count` elements from a rank on, upwards or downwards.

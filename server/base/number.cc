@@ -120,11 +120,18 @@ size_t layout_decimal(char* out, const Decimal& decimal) {
 bool parse_uint64(std::string_view text, uint64_t* value) {
   if (text.empty() || text.size() > kInt64CharsMax || !is_digit(text[0])) return false;
   if (text[0] == '0' && text.size() > 1) return false;
+  // So many digits cannot overflow.
+  constexpr size_t kSafeDigits = std::numeric_limits<uint64_t>::digits10;
   uint64_t parsed = 0;
-  for (const char c : text) {
-    if (!is_digit(c)) return false;
-    const auto digit = static_cast<uint64_t>(c - '0');
-    if (__builtin_mul_overflow(parsed, uint64_t{10}, &parsed) || __builtin_add_overflow(parsed, digit, &parsed)) {
+  for (const char c : text.substr(0, kSafeDigits)) {
+    const uint64_t digit = static_cast<unsigned char>(c) - uint64_t{'0'};
+    if (digit > 9) return false;
+    parsed = parsed * 10 + digit;
+  }
+  for (size_t i = kSafeDigits; i < text.size(); ++i) {
+    const uint64_t digit = static_cast<unsigned char>(text[i]) - uint64_t{'0'};
+    if (digit > 9 || __builtin_mul_overflow(parsed, uint64_t{10}, &parsed) ||
+        __builtin_add_overflow(parsed, digit, &parsed)) {
       return false;
     }
   }

@@ -44,8 +44,30 @@ namespace synap {
 
 template <class Traits>
 class Table {
+  struct Bucket;
+
+  // A decoded directory word.
+  struct Segment {
+    Bucket* buckets;
+    size_t count;  // of buckets
+    int depth;     // how many top bits all its items share
+
+    size_t home(uint64_t hash) const {
+      // The hash below skip and depth bits, as a fraction of the segment. Two shifts: depth may be 0, the sum below 64.
+      const uint64_t fraction = hash << Traits::kSkipBits << depth;
+      return static_cast<size_t>((static_cast<unsigned __int128>(fraction) * count) >> 64);
+    }
+  };
+
  public:
   using Item = typename Traits::Item;
+
+  // Where the items of one hash lie: for the steps of a batched lookup. Good until the next insert or erase.
+  class Home {
+    friend class Table;
+    Segment segment;
+    size_t index;
+  };
 
   // A place in the table that holds an item. Valid until the next insert or erase.
   class Slot {
@@ -100,9 +122,11 @@ class Table {
     return const_cast<Slot*>(static_cast<const Table*>(this)->find(hash, key));
   }
   const Slot* find(uint64_t hash, std::string_view key) const {
-    if (root_ == 0) return nullptr;
-    const Segment segment = segment_of(hash);
-    size_t index = segment.home(hash);
+    return root_ == 0 ? nullptr : find(home_of(hash), hash, key);
+  }
+  static const Slot* find(const Home& home, uint64_t hash, std::string_view key) {
+    const Segment& segment = home.segment;
+    size_t index = home.index;
     const Bucket* bucket = &segment.buckets[index];
     const Slot* slot = find_in(*bucket, hash, key);
     if (slot != nullptr || !bucket->spilled()) return slot;
@@ -226,7 +250,7 @@ class Table {
     const Bucket* bucket = unlocked_bucket(hash);
     if (bucket != nullptr) __builtin_prefetch(bucket);
   }
-  // Second stage: fetches the item whose tag matches, if any. `first_lines` is how many cache lines of it.
+  // Second stage: fetches the first two lines of the item whose tag matches, if any.
   void prefetch_item(uint64_t hash) const {
     const Bucket* bucket = unlocked_bucket(hash);
     if (bucket == nullptr) return;
@@ -238,6 +262,27 @@ class Table {
       __builtin_prefetch(item);
       __builtin_prefetch(item + 64);
     }
+  }
+
+  // The same two stages for whoever holds the table, so that no writer is beside: the place is found once for them and
+  // for find(), and all tags are compared at once. The table must not be empty.
+  Home home_of(uint64_t hash) const {
+    Home home;
+    home.segment = segment_of(hash);
+    home.index = home.segment.home(hash);
+    return home;
+  }
+  static void fetch_bucket(const Home& home) { __builtin_prefetch(&home.segment.buckets[home.index]); }
+  static void fetch_item(const Home& home, uint64_t hash) {
+    const Bucket& bucket = home.segment.buckets[home.index];
+    for (unsigned mask = matches(bucket, tag_of(hash)); mask != 0; mask &= mask - 1) {
+      const char* item = reinterpret_cast<const char*>(bucket.slots[std::countr_zero(mask)].item());
+      __builtin_prefetch(item);
+      __builtin_prefetch(item + 64);
+    }
+  }
+  void fetch_item(uint64_t hash) const {
+    if (root_ != 0) fetch_item(home_of(hash), hash);
   }
 
   // Every item's hash leads to it, counts agree. For tests and SYNAP_DCHECK.
@@ -283,19 +328,6 @@ class Table {
     void set_spilled() { slots[0].store(slots[0].word_ | kSpilledBit); }
   };
   static_assert(sizeof(Bucket) == 64);
-
-  // A decoded directory word.
-  struct Segment {
-    Bucket* buckets;
-    size_t count;  // of buckets
-    int depth;     // how many top bits all its items share
-
-    size_t home(uint64_t hash) const {
-      // The hash below skip and depth bits, as a fraction of the segment. Two shifts: depth may be 0, the sum below 64.
-      const uint64_t fraction = hash << Traits::kSkipBits << depth;
-      return static_cast<size_t>((static_cast<unsigned __int128>(fraction) * count) >> 64);
-    }
-  };
 
   static uint64_t address_of(const Item* item) { return reinterpret_cast<uint64_t>(item); }
   // Never 0, so that an empty slot matches no tag.

@@ -26,6 +26,22 @@ size_t grown_capacity(size_t size) {
   return size < kPreallocMax ? size * 2 : size + kPreallocMax;
 }
 
+// For the block that an entry's word owns. Its bytes, for writing.
+char* resize_block(uint64_t* word, size_t size) {
+  SharedBytes block = SharedBytes::adopt(reinterpret_cast<SharedBytes::Block*>(*word));
+  const size_t old_size = block.size();
+  if (!block.unique() || block.capacity() < size) {
+    SharedBytes grown = SharedBytes::allocate(size > old_size ? grown_capacity(size) : size);
+    std::memcpy(grown.data(), block.data(), std::min(size, old_size));
+    block = std::move(grown);
+  }
+  if (size > old_size) std::memset(block.data() + old_size, 0, size - old_size);
+  block.resize(size);
+  char* bytes = block.data();
+  *word = reinterpret_cast<uint64_t>(block.release());
+  return bytes;
+}
+
 }  // namespace
 
 void EffectBuffer::append(int effect_db, std::span<const std::string_view> args) {
@@ -156,21 +172,8 @@ std::string_view StringEdit::view() const {
 
 char* StringEdit::resize(size_t size) {
   unpack_entry();
+  if (entry_ != nullptr && entry_->storage() == Storage::kBlock) return resize_block(entry_->word(), size);
   const std::string_view old = view();
-  if (entry_ != nullptr && entry_->storage() == Storage::kBlock) {
-    SharedBytes block = SharedBytes::adopt(entry_->block());
-    if (!block.unique() || block.capacity() < size) {
-      SharedBytes grown = SharedBytes::allocate(size > old.size() ? grown_capacity(size) : size);
-      std::memcpy(grown.data(), old.data(), std::min(size, old.size()));
-      grown.resize(std::min(size, old.size()));
-      block = std::move(grown);
-    }
-    if (size > block.size()) std::memset(block.data() + block.size(), 0, size - block.size());
-    block.resize(size);
-    char* bytes = block.data();
-    *entry_->word() = reinterpret_cast<uint64_t>(block.release());
-    return bytes;
-  }
   if (entry_ != nullptr && entry_->storage() == Storage::kRaw && old.size() == size) return entry_->mutable_inline_value();
   Entry::Parts parts{.type = ValueType::kString,
                      .storage = Storage::kRaw,

@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "server/base/assert.h"
+#include "server/base/equal_bytes.h"
 #include "server/base/hash.h"
 #include "server/base/shared_bytes.h"
 #include "server/base/table.h"
@@ -149,7 +150,7 @@ struct EntryTraits {
   using Item = Entry;
   static constexpr int kSkipBits = 6;  // the shard's index
   static uint64_t hash(const Entry* entry) { return hash_bytes(entry->key()); }
-  static bool equals(const Entry* entry, std::string_view key) { return entry->key() == key; }
+  static bool equals(const Entry* entry, std::string_view key) { return equal_bytes(entry->key(), key); }
   static void retire(void* memory) { retire_table_memory(memory); }
 };
 using EntryTable = Table<EntryTraits>;

@@ -32,6 +32,9 @@ void check_search(const Zset& zset, const GeoShape& shape) {
   for (const GeoMatch& match : geo_search(zset, shape, 0)) CHECK(found.insert(match.member).second);
   CHECK(found == expected);
   if (expected.size() > 3) CHECK(geo_search(zset, shape, 3).size() == 3);
+  // A bound that is enough never hides a candidate.
+  CHECK(geo_candidates(zset, shape) >= expected.size());
+  CHECK(geo_candidates(zset, shape, zset.size()) >= expected.size());
 }
 
 }  // namespace

@@ -41,6 +41,12 @@ void compare(const Zset& zset, const Model& model) {
     REQUIRE(expected->first == score);
     ++expected;
   });
+  for (double score : {-1.0, 0.0, 3.0, 1e9}) {
+    const auto wanted = model.order.lower_bound({score, ""});
+    auto found = zset.from_score(score);
+    REQUIRE(found.valid() == (wanted != model.order.end()));
+    if (found.valid()) REQUIRE(found.member() == wanted->second);
+  }
   if (zset.empty()) return;
   auto at = zset.at(zset.size() - 1);
   for (auto back = model.order.rbegin(); back != model.order.rend(); ++back) {

@@ -44,6 +44,10 @@ TEST_CASE("parse_int64 is strict") {
   CHECK(big == std::numeric_limits<uint64_t>::max());
   CHECK_FALSE(parse_uint64("18446744073709551616", &big));
   CHECK_FALSE(parse_uint64("-1", &big));
+  CHECK_FALSE(parse_uint64("99999999999999999999", &big));
+  CHECK_FALSE(parse_uint64("1844674407370955161x", &big));
+  CHECK_FALSE(parse_uint64("184467440737095516:5", &big));
+  CHECK((parse_uint64("9999999999999999999", &big) && big == 9999999999999999999U));
 }
 
 TEST_CASE("integers survive a round trip") {

@@ -1,0 +1,25 @@
+// equal_bytes against std::string_view's ==, at every length around its steps and for every place of a difference.
+#include "server/base/equal_bytes.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace synap {
+
+TEST_CASE("equal_bytes: every byte counts, at every length") {
+  for (size_t n = 0; n <= 70; ++n) {
+    std::string text(n, 'x');
+    for (size_t i = 0; i < n; ++i) text[i] = static_cast<char>('a' + i % 26);
+    const std::string same = text;
+    CHECK(equal_bytes(text, same));
+    CHECK_FALSE(equal_bytes(text, same + "x"));
+    for (size_t i = 0; i < n; ++i) {
+      std::string other = text;
+      other[i] = static_cast<char>(other[i] ^ 0x80);
+      CHECK_FALSE(equal_bytes(text, other));
+    }
+  }
+}
+
+}  // namespace synap
