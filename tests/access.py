@@ -4,6 +4,7 @@ own ssl and redis-cli on the other side.
 
     tests/access.py [NAME …]     only these tests"""
 import os
+import select
 import shutil
 import socket
 import ssl
@@ -39,6 +40,18 @@ class TlsConnection(Connection):
 
     def certificate(self):
         return dict(pair[0] for pair in self.socket.getpeercert()["subject"])["commonName"]
+
+
+def client_hello():
+    """The first bytes of a handshake."""
+    out = ssl.MemoryBIO()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    try:
+        context.wrap_bio(ssl.MemoryBIO(), out).do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return out.read()
 
 
 class Tests:
@@ -168,19 +181,36 @@ class Tests:
         self.check("exit code", server.process.wait(20) == 1)
         self.check("the log", "No tls-cert-file configured!" in server.log() and "Failed to configure TLS." in server.log())
 
-    def test_handshakes_do_not_hold_up_the_reactor(self):
+    def test_handshakes_wait_for_commands(self):
+        server = self.tls_server("--io-threads", "1")
+        sleeper, asker, second_sleeper = (server.connect() for _ in range(3))
+        strangers = [socket.create_connection(("127.0.0.1", server.tls_port)) for _ in range(100)]
+        asker.call("PING")
+        sleeper.socket.sendall(encode(["DEBUG", "SLEEP", "0.5"]))
+        time.sleep(0.2)
+        # While the reactor sleeps, all this comes together: a step for each handshake, a question, and another sleep.
+        for stranger in strangers:
+            stranger.sendall(client_hello())
+        asker.socket.sendall(encode(["PING"]))
+        second_sleeper.socket.sendall(encode(["DEBUG", "SLEEP", "2"]))
+        self.check("the question is answered", asker.socket.recv(100) == b"+PONG\r\n")
+        answered = len(select.select(strangers, [], [], 0)[0])
+        self.check("before the handshakes", answered < 10, answered)
+        deadline = time.time() + 60
+        for stranger in strangers:
+            stranger.settimeout(max(0.1, deadline - time.time()))
+            self.check("each goes on", stranger.recv(1) == b"\x16")
+        server.stop()
+
+    def test_handshakes_end(self):
         server = self.tls_server()
-        client = server.connect()
         stop = threading.Event()
         made = [0]
 
         def storm():
             while not stop.is_set():
-                try:
-                    TlsConnection(server.tls_port, self.folder).close()
-                    made[0] += 1
-                except OSError:
-                    return
+                TlsConnection(server.tls_port, self.folder).close()
+                made[0] += 1
         # Half of them say nothing, or stop in the middle.
         idle = [socket.create_connection(("127.0.0.1", server.tls_port)) for _ in range(200)]
         for index, stranger in enumerate(idle):
@@ -189,19 +219,11 @@ class Tests:
         threads = [threading.Thread(target=storm) for _ in range(4)]
         for thread in threads:
             thread.start()
-        times = []
-        began = time.time()
-        while time.time() - began < 3:
-            at = time.time()
-            client.call("PING")
-            times.append(time.time() - at)
+        time.sleep(1)
         stop.set()
         for thread in threads:
             thread.join()
-        times.sort()
-        self.check("handshakes were made", made[0] > 20, made[0])
-        # On a machine that does other things, too, a few wait for a processor.
-        self.check("95 of 100 commands within 20 ms", times[int(len(times) * 0.95)] < 0.02, times[int(len(times) * 0.95)])
+        self.check("handshakes were made", made[0] > 4, made[0])
         deadline = time.time() + 15
         ended = 0
         for stranger in idle:
