@@ -91,6 +91,7 @@ void Reply::verbatim(std::string_view format, std::string_view text) {
 void Reply::error(std::string_view text) {
   while (!text.empty() && (text.back() == '\r' || text.back() == '\n')) text.remove_suffix(1);
   last_error_.assign(text);
+  error_counted_ = false;
   for (char& c : last_error_) {
     if (c == '\r' || c == '\n') c = ' ';
   }

@@ -113,6 +113,9 @@ class Reply {
   void clear_error() {
     if (!last_error_.empty()) last_error_.clear();
   }
+  // It passes on an error that the statistics of errors know already.
+  void mark_error_counted() { error_counted_ = true; }
+  bool error_counted() const { return error_counted_; }
 
  private:
   // A length as text with its line end, for lengths below kShortHeaders: "17\r\n".
@@ -167,6 +170,7 @@ class Reply {
   OutputBuffer* out_;
   int resp_;
   std::string last_error_;
+  bool error_counted_ = false;
 };
 
 }  // namespace synap

@@ -276,7 +276,7 @@ bool write_tagged(Writer& to) {
     lua_pop(lua, 1);
     // An error of a command was counted when the command replied it.
     if (push_field(lua, "ignore_error_stats_update", LUA_TBOOLEAN)) {
-      if (lua_toboolean(lua, -1)) to.reply->clear_error();
+      if (lua_toboolean(lua, -1)) to.reply->mark_error_counted();
       lua_pop(lua, 1);
     }
   } else if (push_field(lua, "ok", LUA_TSTRING)) {

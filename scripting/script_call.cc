@@ -123,7 +123,7 @@ SlicedCall::Step ScriptCall::step(Context& ctx) {
   }
   ctx.mute_effects(false);
   engine_->write_result(run_, &ctx.reply());
-  if (run_->error_was_counted()) ctx.reply().clear_error();
+  if (run_->error_was_counted()) ctx.reply().mark_error_counted();
   return Step::kDone;
 }
 

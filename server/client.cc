@@ -250,7 +250,7 @@ void Client::wake() {
 }
 
 void Client::retry_postponed() {
-  if (!suspended_ || waiter_ != nullptr) return;
+  if (!session_.has(kSessionPostponed)) return;
   if (host_->dispatcher->retry(*this) == Outcome::kDone) resume();
 }
 
@@ -264,7 +264,8 @@ void Client::wait_blocked(std::shared_ptr<Waiter> waiter, const BlockRequest& re
   session_.set(kSessionBlocked);
   host_->server->blocked_clients.fetch_add(1, std::memory_order_relaxed);
   if (request.timeout_ms > 0) {
-    timeout_timer_ = host_->reactor->after(request.timeout_ms, [this] {
+    // The loop counts whole milliseconds: one more, never to be early.
+    timeout_timer_ = host_->reactor->after(request.timeout_ms + 1, [this] {
       timeout_timer_ = 0;
       unblock(false);
     });
@@ -467,6 +468,7 @@ void Client::begin_close() {
     leave_blocked_state();
     suspended_ = false;
   }
+  if (host_->dispatcher->forget_postponed(session_)) suspended_ = false;  // it had not begun
   host_->server->end_session(session_, *host_->dispatcher, *host_->reactor);
   host_->server->clients->remove(host_->reactor->index(), id());
   host_->server->client_eviction->account(-static_cast<int64_t>(std::exchange(counted_bytes_, 0)));

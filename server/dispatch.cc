@@ -298,6 +298,7 @@ Outcome Dispatcher::dispatch(Caller& caller, const Args& args) {
 }
 
 Outcome Dispatcher::retry(Caller& caller) {
+  forget_postponed(caller.session());
   Caller::Suspended& suspended = caller.suspended;
   if (suspended.long_call != nullptr) return continue_sliced(caller);
   const Args args = suspended.args.args();
@@ -318,10 +319,20 @@ Outcome Dispatcher::retry(Caller& caller) {
 // The caller's client tries again when what holds its command back is over.
 void Dispatcher::postpone(Caller& caller, uint32_t states) {
   const uint64_t id = caller.session().id();
+  caller.session().set(kSessionPostponed);
+  note_call(caller.session(), caller.suspended.command);
+  server_.blocked_clients.fetch_add(1, std::memory_order_relaxed);
   if ((states & (kStatePausedAll | kStatePausedWrites)) != 0) return server_.pause.postpone(id);
   server_.journal_full.add(id);
   // It may have been over before the client was on the list.
   if (!server_.state->has(kStateJournalFull)) server_.journal_full.retry_all(server_.clients);
+}
+
+bool Dispatcher::forget_postponed(Session& session) {
+  if (!session.has(kSessionPostponed)) return false;
+  session.clear(kSessionPostponed);
+  server_.blocked_clients.fetch_sub(1, std::memory_order_relaxed);
+  return true;
 }
 
 void Dispatcher::suspend(Caller& caller, const Command* command, const Args& args, bool resumed) {
@@ -580,7 +591,7 @@ void Dispatcher::count_call(Context* ctx, uint64_t ns) {
   if (environment_.config->latency_tracking) counters.latency.record(ns);
   if (ctx->reply_->error_replied()) [[unlikely]] {
     counters.failed.add();
-    statistics_->count_error(ctx->reply_->last_error_code());
+    if (!ctx->reply_->error_counted()) statistics_->count_error(ctx->reply_->last_error_code());
     ctx->reply_->clear_error();
   }
   const int64_t slow_us = server_.config->current().slowlog_log_slower_than;  // the command may just have set it

@@ -139,6 +139,8 @@ class Dispatcher final : public CommandRunner {
   Outcome dispatch(Caller& caller, const Args& args);
   // Goes on with a suspended one (it was woken, or a pause ended).
   Outcome retry(Caller& caller);
+  // Whether the session's command waited for the end of a pause, which it does no more.
+  bool forget_postponed(Session& session);
 
   void replay(Session* session, const Command* command, const Args& args, Reply* reply) override;
   void run_inner(Context& outer, const Command* command, const Args& args, Reply* reply) override;

@@ -14,7 +14,7 @@ namespace {
 // In the order Redis prints them; without any: N.
 constexpr std::pair<uint64_t, char> kFlagLetters[] = {
     {kSessionMonitor, 'O'},  {kSessionReplica, 'S'},         {kSessionMaster, 'M'},
-    {kSessionPubsub, 'P'},   {kSessionMulti, 'x'},           {kSessionBlocked, 'b'},
+    {kSessionPubsub, 'P'},   {kSessionMulti, 'x'},           {kSessionBlocked | kSessionPostponed, 'b'},
     {kSessionTracking, 't'}, {kSessionTrackingBroken, 'R'},  {kSessionTrackingBcast, 'B'},
     {kSessionDirtyCas, 'd'}, {kSessionCloseAfterReply, 'c'}, {kSessionUnblocked, 'u'},
     {kSessionCloseNow, 'A'}, {kSessionUnixSocket, 'U'},      {kSessionReadonly, 'r'},

@@ -50,6 +50,7 @@ enum SessionFlag : uint64_t {
   kSessionTrackingOptin = 1ULL << 26,
   kSessionTrackingOptout = 1ULL << 27,
   kSessionTrackingNoloop = 1ULL << 28,
+  kSessionPostponed = 1ULL << 30,      // its command waits for the end of a pause; b, too
   kSessionDebugScript = 1ULL << 33,    // SCRIPT DEBUG YES or SYNC: the next EVAL is a debugging session
   kSessionDebugSync = 1ULL << 34,      // in the server itself
   kSessionTrackingCaching = 1ULL << 29,  // CLIENT CACHING was called: what it says holds for the next command

@@ -100,6 +100,7 @@ uint64_t Reactor::after(int64_t delay_ms, Task task) {
   timer->reactor = this;
   timer->task = std::move(task);
   timer->handle.data = timer.get();
+  uv_update_time(loop_.get());  // the turn may have lasted
   uv_timer_init(loop_.get(), &timer->handle);
   uv_timer_start(
       &timer->handle,

@@ -144,6 +144,28 @@ TEST_CASE("CLIENT LIST, KILL and PAUSE reach every reactor") {
   CHECK(std::chrono::steady_clock::now() - began > std::chrono::milliseconds(200));
 }
 
+TEST_CASE("Who waits for the end of a pause is seen, and may leave") {
+  ServerProcess server;
+  Client control(server.port());
+  CHECK(control.call({"CLIENT", "PAUSE", "100000", "WRITE"}).ok());
+  RawSocket stays(server.port());
+  REQUIRE(stays.send(encode({"SET", "stays", "1"})));
+  {
+    RawSocket leaves(server.port());
+    REQUIRE(leaves.send(encode({"SET", "leaves", "1"})));
+    CHECK(eventually([&] { return control.info("blocked_clients") == "2"; }));
+    CHECK(control.text({"CLIENT", "LIST"}).find(" flags=b ") != std::string::npos);
+    CHECK(control.text({"CLIENT", "LIST"}).find(" cmd=set ") != std::string::npos);
+  }
+  CHECK(eventually([&] { return control.info("blocked_clients") == "1"; }));
+  CHECK(control.info("connected_clients") == "2");
+  CHECK(control.call({"CLIENT", "UNPAUSE"}).ok());
+  CHECK(stays.receive(5) == "+OK\r\n");
+  CHECK(control.info("blocked_clients") == "0");
+  CHECK(control.integer({"EXISTS", "stays", "leaves"}) == 1);
+  CHECK(server.stop() == 0);
+}
+
 TEST_CASE("maxmemory refuses writes and leaves reads alone") {
   ServerProcess server({"--maxmemory", "20mb", "--maxmemory-policy", "noeviction"});
   Client client(server.port());

@@ -141,6 +141,8 @@ TEST_CASE("Errors of inner commands are counted once") {
   client.call({"EVAL", "redis.pcall('nosuch') return 1", "0"});
   CHECK(client.info("errorstat_ERR") == "count=3");
   CHECK(client.info("cmdstat_incr").find("failed_calls=2") != std::string::npos);
+  CHECK(client.info("cmdstat_eval").find("calls=3,") == 0);
+  CHECK(client.info("cmdstat_eval").find("failed_calls=2") != std::string::npos);
 }
 
 TEST_CASE("The debugger stops, shows, runs commands and ends") {
