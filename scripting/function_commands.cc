@@ -36,7 +36,7 @@ void fcall(Context& ctx, bool read_only) {
 
 uint32_t fcall_guard(Server& server, ArgViews args) {
   const FunctionRegistry& registry = server.scripting->registry();
-  if (args.size() < 3 || !registry.has_promising()) return 0;
+  if (args.size() < 3 || (!registry.has_promising() && !server.state->has(kStatePausedWrites))) return 0;
   const auto set = registry.current();
   const auto found = set->functions.find(args[1]);
   return found == set->functions.end() ? 0 : script_guard(found->second.function->flags);

@@ -40,8 +40,10 @@ bool has_promised(uint32_t flags) {
 }  // namespace
 
 uint32_t script_guard(uint32_t flags) {
-  if (!has_promised(flags)) return 0;
-  return kGuardDeclared | ((flags & kScriptNoWrites) != 0 ? uint32_t{kGuardShared} : 0);
+  const bool reads_only = (flags & (kScriptNoWrites | kScriptNoShebang)) == kScriptNoWrites;
+  const uint32_t guard = reads_only ? uint32_t{kGuardNoWrites} : 0;
+  if (!has_promised(flags)) return guard;
+  return guard | kGuardDeclared | (reads_only ? uint32_t{kGuardShared} : 0);
 }
 
 bool admit_script(Context& ctx, uint32_t flags, bool read_only) {

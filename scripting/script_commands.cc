@@ -77,7 +77,8 @@ uint32_t eval_guard(Server&, ArgViews args) {
 
 uint32_t evalsha_guard(Server& server, ArgViews args) {
   const ScriptCache& cache = server.scripting->cache();
-  if (args.size() < 3 || !cache.has_promising()) return 0;
+  // Who promises only not to write matters to nothing but a pause.
+  if (args.size() < 3 || (!cache.has_promising() && !server.state->has(kStatePausedWrites))) return 0;
   const auto script = cache.find(args[1]);
   return script == nullptr ? 0 : script_guard(script->shebang.flags);
 }

@@ -21,7 +21,7 @@ constexpr uint32_t forbidding_states(uint64_t flags) {
   if ((flags & kDenyOom) != 0) states |= kStateOutOfMemory;
   if ((flags & kWrite) != 0) states |= kStateReplica | kStateDiskError;
   if ((flags & (kWrite | kRunsQueue | kGrowingGuard)) != 0) states |= kStateJournalFull;
-  if ((flags & (kWrite | kMayReplicate)) != 0) states |= kStatePausedWrites;
+  if ((flags & (kWrite | kMayReplicate | kRunsQueue)) != 0) states |= kStatePausedWrites;
   if ((flags & kAllowPaused) == 0) states |= kStatePausedAll;
   return states;
 }

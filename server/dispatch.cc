@@ -273,11 +273,29 @@ bool Dispatcher::check_user(Caller& caller, const Command* command, const Args& 
   return false;
 }
 
+// What of the server's state stands against the call. A pause of writes lets scripts that promise not to write pass, and
+// EXEC when nothing in its queue writes.
+uint32_t Dispatcher::states_against(const Session& session, const Command* command, const Args& args) {
+  const uint32_t hit = server_.state->get() & forbidding_states(command->flags);
+  if ((hit & kStatePausedWrites) == 0) [[likely]] return hit;
+  const auto may_write = [this](const Command* called, const Args& with) {
+    if (!called->has(kWrite) && !called->has(kMayReplicate)) return false;
+    return (call_guard_of(server_, called, with.span()) & kGuardNoWrites) == 0;
+  };
+  bool writes = may_write(command, args);
+  if (command->has(kRunsQueue)) {
+    for (const QueuedCommand& queued : session.queued) {
+      writes = writes || may_write(queued.command, const_cast<QueuedCommand&>(queued).args.args());
+    }
+  }
+  return writes ? hit : hit & ~static_cast<uint32_t>(kStatePausedWrites);
+}
+
 Outcome Dispatcher::dispatch(Caller& caller, const Args& args) {
   const Command* command = look_up(args);
   if (!check_call(caller, command, args)) return Outcome::kDone;
   if (server_.config->current().maxmemory != 0) [[unlikely]] keep_memory_limit(caller.reactor());
-  const uint32_t hit = server_.state->get() & forbidding_states(command->flags);
+  const uint32_t hit = states_against(caller.session(), command, args);
   if (hit != 0) [[unlikely]] {
     std::string error;
     switch (examine(server_, caller.session(), *command, hit, &error)) {
@@ -302,7 +320,7 @@ Outcome Dispatcher::retry(Caller& caller) {
   Caller::Suspended& suspended = caller.suspended;
   if (suspended.long_call != nullptr) return continue_sliced(caller);
   const Args args = suspended.args.args();
-  const uint32_t hit = server_.state->get() & forbidding_states(suspended.command->flags);
+  const uint32_t hit = states_against(caller.session(), suspended.command, args);
   if ((hit & kStateBusyScript) != 0 && !suspended.guard.held()) {
     return refuse_as_busy(caller, suspended.command, &suspended.guard);
   }

@@ -218,6 +218,7 @@ class Dispatcher final : public CommandRunner {
   void move_to_slow_lane(Caller& caller, const Command* command, const Args& args, ShardGuard* guard, bool resumed);
   void run_on_worker(Caller& caller);
   static void restart(Caller& caller);
+  uint32_t states_against(const Session& session, const Command* command, const Args& args);
   void postpone(Caller& caller, uint32_t states);
   void suspend(Caller& caller, const Command* command, const Args& args, bool resumed);
 

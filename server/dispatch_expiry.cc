@@ -25,6 +25,7 @@ constexpr size_t kFieldsPerHash = 1000;
 
 void Dispatcher::expire_cycle(size_t reactor, size_t reactors, int64_t budget_us) {
   if (!server_.active_expire.load(std::memory_order_relaxed) || environment_.replica) return;
+  if (server_.state->has(kStatePausedWrites | kStatePausedAll)) return;
   const int64_t deadline_us = monotonic_us() + budget_us;
   const size_t mine = (kShards - reactor + reactors - 1) / reactors;
   for (size_t i = 0; i < mine && monotonic_us() < deadline_us; ++i) {
@@ -146,6 +147,7 @@ void Dispatcher::fields_expired(DbSlice& slice, int db, Entry* entry, std::span<
 // What a read found past its expiry, after its guard was released: deleted if the shard is free now, else left to active
 // expiry.
 void Dispatcher::delete_seen_expired(int db, std::span<const ExpiredSeen> seen) {
+  if (server_.state->has(kStatePausedWrites | kStatePausedAll)) return;  // nothing changes in a pause
   for (const ExpiredSeen& one : seen) {
     const uint64_t hash = hash_bytes(one.key);
     ShardGuard guard;

@@ -29,6 +29,7 @@ enum CallGuard : uint32_t {
   kGuardShared = 1U << 1,     // only reads, though the row says kWrite
   kGuardDeclared = 1U << 2,   // keeps to the keys it names, though the row says kGrowingGuard: it runs in parallel
   kGuardSelf = 1U << 3,       // none: on a worker, the call locks one shard at a time itself (Context::with_shard)
+  kGuardNoWrites = 1U << 4,   // promises not to write (a script's no-writes): a pause of writes lets it pass
 };
 // A set of CallGuard bits.
 using GuardFunction = uint32_t (*)(Server& server, ArgViews args);

@@ -166,6 +166,33 @@ TEST_CASE("Who waits for the end of a pause is seen, and may leave") {
   CHECK(server.stop() == 0);
 }
 
+TEST_CASE("A pause of writes lets pass what cannot write, and nothing expires in it") {
+  ServerProcess server;
+  Client client(server.port());
+  Client other(server.port());
+  client.call({"SET", "soon", "x", "PX", "20"});
+  client.call({"MULTI"});
+  client.call({"GET", "soon"});
+  client.call({"EVAL", "#!lua flags=no-writes\nreturn 7", "0"});
+  other.call({"MULTI"});
+  other.call({"SET", "later", "1"});
+  CHECK(Client(server.port()).call({"CLIENT", "PAUSE", "100000", "WRITE"}).ok());
+  CHECK(client.call({"EXEC"}).items.size() == 2);
+  Client reader(server.port());
+  const std::string hash = reader.text({"SCRIPT", "LOAD", "#!lua flags=no-writes\nreturn 9"});
+  CHECK(reader.integer({"EVAL", "#!lua flags=no-writes\nreturn 7", "0"}) == 7);
+  CHECK(reader.integer({"EVALSHA", hash, "0"}) == 9);
+  CHECK(eventually([&] { return reader.call({"GET", "soon"}).nil(); }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  CHECK(reader.info("expired_keys") == "0");
+  other.append({"EXEC"});
+  std::thread exec([&] { CHECK(other.read().items.size() == 1); });
+  CHECK(eventually([&] { return reader.info("blocked_clients") == "1"; }));
+  CHECK(reader.call({"CLIENT", "UNPAUSE"}).ok());
+  exec.join();
+  CHECK(eventually([&] { return reader.info("expired_keys") == "1"; }));
+}
+
 TEST_CASE("maxmemory refuses writes and leaves reads alone") {
   ServerProcess server({"--maxmemory", "20mb", "--maxmemory-policy", "noeviction"});
   Client client(server.port());
