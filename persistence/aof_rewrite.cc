@@ -28,7 +28,8 @@ class CommandSaver {
   CommandSaver(const RdbSaveOptions& options, ByteSink* sink, RdbProgress* progress)
       : options_(options), sink_(sink), progress_(progress) {}
 
-  void line(const std::string& text) { buffer_ += text; }
+  // A line that says so opens the file.
+  void stamp(int64_t unix_s) { stamp_s_ = unix_s; }
 
   void database(const Keyspace& keyspace, int db) {
     if (keyspace.key_count(db) == 0) return;
@@ -63,8 +64,10 @@ class CommandSaver {
   }
 
   void flush() {
-    if (buffer_.empty()) return;
-    const std::string head = aof_batch_line(buffer_, 0);
+    std::string head = stamp_s_ == 0 ? "" : aof_timestamp_line(stamp_s_);
+    if (!buffer_.empty()) head += aof_batch_line(buffer_, stamp_s_);
+    if (head.empty()) return;
+    stamp_s_ = 0;
     if (status_.ok()) status_ = sink_->write(head);
     if (status_.ok()) status_ = sink_->write(buffer_);
     bytes_ += head.size() + buffer_.size();
@@ -190,6 +193,7 @@ class CommandSaver {
   std::string_view name_, key_;
   size_t words_max_ = 0;
   std::vector<std::string> words_;
+  int64_t stamp_s_ = 0;
   uint64_t keys_ = 0;
   uint64_t bytes_ = 0;
   Status status_;
@@ -200,7 +204,7 @@ class CommandSaver {
 Status save_commands(const Keyspace& keyspace, const FunctionSet& functions, const RdbSaveOptions& options, bool timestamp,
                      ByteSink* sink, RdbProgress* progress) {
   CommandSaver saver(options, sink, progress);
-  if (timestamp) saver.line(aof_timestamp_line(options.now_ms / 1000));
+  if (timestamp) saver.stamp(options.now_ms / 1000);
   for (const auto& [name, library] : functions.libraries) saver.command({"FUNCTION", "LOAD", library->code});
   for (int db = 0; db < keyspace.databases(); ++db) saver.database(keyspace, db);
   return saver.finish();

@@ -23,6 +23,13 @@ struct Part {
   bool last;
 };
 
+bool begins_as_rdb(FileSystem* files, const std::string& path) {
+  auto file = files->open(path, FileSystem::Mode::kRead);
+  char magic[kRdbMagic.size()];
+  size_t got = 0;
+  return file.ok() && (*file)->read(magic, sizeof magic, &got).ok() && std::string_view(magic, got) == kRdbMagic;
+}
+
 class PartCheck {
  public:
   PartCheck(FileSystem* files, const AofCheck& check, const Part& part) : files_(files), check_(check), part_(part) {}
@@ -40,7 +47,7 @@ class PartCheck {
       return true;
     }
     uint64_t begin = 0;
-    if (has_preamble()) {
+    if (begins_as_rdb(files_, part_.path)) {
       if (!check_rdb_part(file->get(), part_.name, &begin)) {
         std::printf("RDB preamble of AOF file is not sane, aborting.\n");
         return false;
@@ -56,13 +63,6 @@ class PartCheck {
   }
 
  private:
-  bool has_preamble() {
-    auto file = files_->open(part_.path, FileSystem::Mode::kRead);
-    char magic[kRdbMagic.size()];
-    size_t got = 0;
-    return file.ok() && (*file)->read(magic, sizeof magic, &got).ok() && std::string_view(magic, got) == kRdbMagic;
-  }
-
   void read(AofReader* reader) {
     Args args;
     bool in_block = false;
@@ -105,8 +105,9 @@ class PartCheck {
                   static_cast<long long>(*check_.truncate_to_s));
     }
     const uint64_t rest = bytes_ - valid_;
+    // The line is the one that comes next, as Redis counts.
     std::printf("AOF analyzed: filename=%s, size=%llu, ok_up_to=%llu, ok_up_to_line=%llu, diff=%llu\n", part_.name.c_str(),
-                printable(bytes_), printable(valid_), printable(valid_line_), printable(rest));
+                printable(bytes_), printable(valid_), printable(valid_line_ + 1), printable(rest));
     if (rest == 0) {
       std::printf("%s %s is valid\n", part_.kind, part_.name.c_str());
       return true;
@@ -186,8 +187,6 @@ bool is_manifest(FileSystem* files, const std::string& path) {
   return text.starts_with("file");
 }
 
-bool is_rdb(const AofFile& file) { return file.name.ends_with(".rdb"); }
-
 int check_all(FileSystem* files, const AofCheck& check) {
   std::printf("Start checking Multi Part AOF\n");
   const Result<std::string> text = read_file(files, check.path);
@@ -200,8 +199,8 @@ int check_all(FileSystem* files, const AofCheck& check) {
   const std::string folder = slash == std::string::npos ? "" : check.path.substr(0, slash + 1);
   if (manifest->base) {
     const AofFile& base = *manifest->base;
-    std::printf("Start to check BASE AOF (%s format).\n", is_rdb(base) ? "RDB" : "RESP");
     const Part part{"BASE AOF", base.name, folder + base.name, manifest->increments.empty()};
+    std::printf("Start to check BASE AOF (%s format).\n", begins_as_rdb(files, part.path) ? "RDB" : "RESP");
     if (!PartCheck(files, check, part).run()) return 1;
   }
   if (!manifest->increments.empty()) std::printf("Start to check INCR files.\n");

@@ -368,6 +368,30 @@ TEST_CASE("AOF: an old single file becomes the base of a new one") {
   CHECK(client.text({"GET", "a"}) == "3");
 }
 
+TEST_CASE("AOF: a base of commands opens with the time if wanted; --check-aof tells its format and counts lines as Redis") {
+  Directives directives = with_aof("always");
+  directives.insert(directives.end(), {"--aof-timestamp-enabled", "yes", "--aof-use-rdb-preamble", "no"});
+  ServerProcess server(directives);
+  Client client(server.port());
+  client.call({"SET", "k", "v"});
+  client.call({"BGREWRITEAOF"});
+  CHECK(eventually([&] { return fs::exists(aof_folder(server) + "/appendonly.aof.2.base.aof"); }));
+  CHECK(eventually([&] { return client.info("aof_rewrite_in_progress") == "0"; }));
+  CHECK(bytes_of(aof_folder(server) + "/appendonly.aof.2.base.aof").starts_with("#TS:"));
+  const Ended valid = ServerProcess::run({"--check-aof", aof_folder(server) + "/appendonly.aof.manifest"});
+  CHECK(valid.exit_code == 0);
+  CHECK(valid.output.find("Start to check BASE AOF (RESP format).") != std::string::npos);
+  const std::string before = digest(client);
+  server.stop(SIGKILL);
+  server.restart(directives);
+  Client again(server.port());
+  CHECK(digest(again) == before);
+  put_bytes(server.folder() + "/lines.aof", "*3\r\n$3\r\nset\r\n$1\r\na\r\n$1\r\nb\r\n!!!");
+  const Ended damaged = ServerProcess::run({"--check-aof", server.folder() + "/lines.aof"});
+  CHECK(damaged.exit_code == 1);
+  CHECK(damaged.output.find("ok_up_to_line=8,") != std::string::npos);
+}
+
 TEST_CASE("AOF: a torn end is cut, damage is refused, and --check-aof mends both") {
   const Directives directives = with_aof("always");
   ServerProcess server(directives);
