@@ -67,11 +67,24 @@ void OutputBuffer::append_slow(std::string_view bytes) {
 }
 
 void OutputBuffer::append_shared(SharedBytes bytes, std::string_view part) {
-  if (part.size() < kSharedBytesMin) return append(part);
+  part.size() < kSharedBytesMin ? append(part) : push_reference(std::move(bytes), part);
+}
+
+bool OutputBuffer::append_to_many(SharedBytes bytes) {
+  const std::string_view all = bytes.view();
+  if (all.size() < (tail_ == nullptr ? 1 : kSharedBytesMin)) {
+    append(all);
+    return false;
+  }
+  push_reference(std::move(bytes), all);
+  return true;
+}
+
+void OutputBuffer::push_reference(SharedBytes bytes, std::string_view part) {
   void* memory = std::malloc(sizeof(Chunk));
   SYNAP_ASSERT(memory != nullptr);
   Chunk* chunk = new (memory) Chunk{};
-  chunk->begin = bytes.data() + (part.data() - bytes.data());
+  chunk->begin = const_cast<char*>(part.data());
   chunk->end = chunk->limit = chunk->begin + part.size();
   memory_bytes_ += sizeof(Chunk) + bytes.heap_bytes();
   chunk->shared = bytes.release();

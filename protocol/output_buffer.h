@@ -57,6 +57,9 @@ class OutputBuffer {
     const std::string_view all = bytes.view();
     append_shared(std::move(bytes), all);
   }
+  // The same for short bytes, too, while nothing else is here: what goes to many clients takes no chunk of each. Returns
+  // whether they are referred to.
+  bool append_to_many(SharedBytes bytes);
   // Everything of `other`, which is left empty. Takes constant time.
   void append_all(OutputBuffer&& other);
 
@@ -96,6 +99,7 @@ class OutputBuffer {
   void append_slow(std::string_view bytes);
   void add_chunk(size_t bytes_min);
   void push_back(Chunk* chunk);
+  void push_reference(SharedBytes bytes, std::string_view part);
   void settle_tail();
   Chunk* new_chunk(size_t capacity);
   void free_chunk(Chunk* chunk);

@@ -16,6 +16,12 @@
 
 namespace synap {
 
+void ClientHost::flush_queued() {
+  // Whom this makes send more has its turn with what comes then.
+  const std::vector<Client*> clients = std::exchange(flush_queue, {});
+  for (Client* client : clients) client->flush_from_queue();
+}
+
 Client::Client(ClientHost* host, uint64_t id)
     : host_(host), connection_(host->reactor, this), session_(id), reply_(&output_, 2) {}
 
@@ -333,10 +339,9 @@ void Client::deliver_shared(const SharedBytes& encoded) {
   gate_on_everything();
   OutputBuffer& target = push_target();
   const size_t before = target.memory_bytes();
-  target.append_shared(encoded.share());
+  const bool refers = target.append_to_many(encoded.share());
   // What many clients share is not memory of this one.
-  const bool copied = encoded.view().size() < OutputBuffer::kSharedBytesMin;
-  send_push(copied ? target.memory_bytes() - before : 0);
+  send_push(target.memory_bytes() - before - (refers ? encoded.heap_bytes() : 0));
 }
 
 // Behind the reply of the command under way, as soon as that may have begun.
@@ -355,7 +360,16 @@ void Client::send_push(size_t message_bytes) {
   if (executing) return;
   reply_begin_ = output_.size();  // of the command that waits to begin, if any
   dirty_output_ = true;
-  host_->flush_later(id());
+  flush_later();
+}
+
+void Client::flush_later() {
+  if (!std::exchange(flush_queued_, true)) host_->flush_queue.push_back(this);
+}
+
+void Client::flush_from_queue() {
+  flush_queued_ = false;
+  flush();
 }
 
 // The socket was asked to take the messages, or they are dropped: what is left of them is the client's like any output.
@@ -450,10 +464,11 @@ void Client::on_end(std::string_view reason) {
 }
 
 void Client::close(bool after_reply) {
+  if (closing_) return;
   if (after_reply && (running_ || !output_.empty() || connection_.pending_bytes() != 0)) {
     session_.set(kSessionCloseAfterReply);
     dirty_output_ = true;
-    host_->flush_later(id());
+    flush_later();
     return;
   }
   begin_close();

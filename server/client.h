@@ -50,9 +50,9 @@ struct ClientHost {
   std::function<void(uint64_t id)> released;
   // Clients whose replies wait for the journal, by the offset they wait for.
   std::multimap<uint64_t, uint64_t> gated;
-  // Clients with output to send at the end of the turn.
-  std::vector<uint64_t> flush_queue;
-  void flush_later(uint64_t id) { flush_queue.push_back(id); }
+  // Clients with output to send at the end of the turn; those that are released are so after that.
+  std::vector<Client*> flush_queue;
+  void flush_queued();
 };
 
 class Client final : public ConnectionOwner, public ClientPort, public Caller {
@@ -76,6 +76,8 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   void cron(int64_t now_ms);
   // Sends what deliver() and unblocking queued. At the end of a reactor's turn, and when the journal is durable that far.
   void flush();
+  // It left ClientHost::flush_queue.
+  void flush_from_queue();
   // The journal is durable as far as this client's entry in ClientHost::gated says, which is gone.
   void journal_released();
   // The clients take more memory than they may, and this one most (maxmemory-clients).
@@ -127,6 +129,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   void finish_reply();
   OutputBuffer& push_target();
   void send_push(size_t message_bytes);
+  void flush_later();
   void settle_message_bytes();
   void protocol_error();
   void check_output_limit(int64_t now_ms);
@@ -152,6 +155,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   bool running_ = false;      // inside run()
   std::unique_ptr<OutputBuffer> held_pushes_;  // what others sent while a command was executing: follows its reply
   bool dirty_output_ = false;
+  bool flush_queued_ = false;  // it is in ClientHost::flush_queue
   bool gated_ = false;        // its output waits in ClientHost::gated
   bool closing_ = false;
   bool closed_ = false;

@@ -315,12 +315,7 @@ void Synap::Impl::set_up_lane(Lane& lane) {
 // Before the loop polls again: what other clients' commands queued for ours leaves, closed clients are freed.
 void Synap::Impl::after_poll(Lane& lane) {
   tracking->broadcast();
-  std::vector<uint64_t> queue;
-  queue.swap(lane.host->flush_queue);
-  for (const uint64_t id : queue) {
-    const auto it = lane.clients.find(id);
-    if (it != lane.clients.end()) it->second->flush();
-  }
+  lane.host->flush_queued();
   for (const uint64_t id : std::exchange(lane.released, {})) lane.clients.erase(id);
   aof->writer().kick();
   lane.dispatcher->end_turn();

@@ -1,7 +1,6 @@
 #include "datatypes/pubsub/pubsub.h"
 
-#include <algorithm>
-#include <functional>
+#include <cstring>
 #include <utility>
 
 #include "server/base/glob.h"
@@ -37,66 +36,50 @@ void publish_figures(Session& session) {
   any ? session.set(kSessionPubsub) : session.clear(kSessionPubsub);
 }
 
-void append_bulk(std::string_view bytes, std::string* out) {
-  char number[24];
-  *out += '$';
-  out->append(number, format_int64(number, static_cast<int64_t>(bytes.size())));
-  *out += "\r\n";
-  *out += bytes;
-  *out += "\r\n";
+char* put(char* to, std::string_view bytes) {
+  if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+  return to + bytes.size();
 }
 
-// A message in RESP2 and in RESP3, where only the first byte is another.
-std::array<SharedBytes, 2> encode(PubSubKind kind, std::string_view name, std::string_view channel,
-                                  std::string_view message) {
+char* put_bulk(char* to, std::string_view bytes) {
+  *to++ = '$';
+  to += format_int64(to, static_cast<int64_t>(bytes.size()));
+  return put(put(put(to, "\r\n"), bytes), "\r\n");
+}
+
+// In RESP2; in RESP3 only the first byte is another.
+SharedBytes encode(PubSubKind kind, std::string_view name, std::string_view channel, std::string_view message) {
   constexpr size_t kFraming = 100;
-  std::string text;
-  text.reserve(name.size() + channel.size() + message.size() + kFraming);
+  SharedBytes bytes = SharedBytes::allocate(name.size() + channel.size() + message.size() + kFraming);
+  char* end = bytes.data();
   if (kind == PubSubKind::kPattern) {
-    text += "*4\r\n$8\r\npmessage\r\n";
-    append_bulk(name, &text);
+    end = put_bulk(put(end, "*4\r\n$8\r\npmessage\r\n"), name);
   } else {
-    text += kind == PubSubKind::kShardChannel ? "*3\r\n$8\r\nsmessage\r\n" : "*3\r\n$7\r\nmessage\r\n";
+    end = put(end, kind == PubSubKind::kShardChannel ? "*3\r\n$8\r\nsmessage\r\n" : "*3\r\n$7\r\nmessage\r\n");
   }
-  append_bulk(channel, &text);
-  append_bulk(message, &text);
-  SharedBytes resp2 = SharedBytes::copy_of(text);
-  text[0] = '>';
-  return {std::move(resp2), SharedBytes::copy_of(text)};
+  end = put_bulk(put_bulk(end, channel), message);
+  bytes.resize(static_cast<size_t>(end - bytes.data()));
+  return bytes;
 }
 
-// The message of one publish for the clients of one reactor.
-struct Parcel {
-  PubSubKind kind;
-  std::string name;
-  std::shared_ptr<const std::array<SharedBytes, 2>> encoded;  // RESP2, RESP3
-  std::vector<uint64_t> clients;
+// One message in the two versions of the protocol.
+class Encoded {
+ public:
+  explicit Encoded(const SharedBytes& resp2) : resp2_(resp2) {}
+
+  const SharedBytes& of(const Session& session) {
+    if (session.resp != 3) return resp2_;
+    if (!resp3_) {
+      resp3_ = SharedBytes::copy_of(resp2_.view());
+      resp3_.data()[0] = '>';
+    }
+    return resp3_;
+  }
+
+ private:
+  const SharedBytes& resp2_;
+  SharedBytes resp3_;
 };
-
-void hand_out(ClientDirectory& clients, size_t reactor, const Parcel& parcel) {
-  for (const uint64_t id : parcel.clients) {
-    ClientPort* port = clients.local(reactor, id);
-    // It may have unsubscribed since: then it must not get the message after the confirmation.
-    if (port == nullptr || !subscriptions(port->session(), parcel.kind).contains(parcel.name)) continue;
-    port->deliver_shared((*parcel.encoded)[port->session().resp == 3 ? 1 : 0]);
-  }
-}
-
-// The only reactor's own messages take no detour through its mailbox. With several reactors they all do, so that messages
-// of different publishers come in one order everywhere.
-bool may_hand_out_now(ClientDirectory& clients) { return clients.reactor_count() == 1 && clients.reactor(0).on_thread(); }
-
-// The reply of a blocked client may be on its way to it by post: what is published later stays behind it.
-std::vector<uint64_t> take_blocked(ClientDirectory& clients, Parcel* parcel) {
-  const auto is_served_elsewhere = [&clients](uint64_t id) {
-    ClientPort* port = clients.local(0, id);
-    return port != nullptr && port->session().has(kSessionBlocked);
-  };
-  const auto blocked = std::stable_partition(parcel->clients.begin(), parcel->clients.end(), std::not_fn(is_served_elsewhere));
-  std::vector<uint64_t> taken(blocked, parcel->clients.end());
-  parcel->clients.erase(blocked, parcel->clients.end());
-  return taken;
-}
 
 }  // namespace
 
@@ -110,7 +93,8 @@ bool PubSub::subscribe(PubSubKind kind, Session& session, std::string_view name)
   if (!subscriptions(session, kind).emplace(name).second) return false;
   publish_figures(session);
   LockGuard guard(mutex_);
-  names_of(kind)[std::string(name)].push_back(session.shared);
+  const auto reactor = static_cast<size_t>(session.shared->reactor.load(std::memory_order_relaxed));
+  names_of(kind)[std::string(name)].to_change().push_back({session.shared, reactor});
   publish_counts();
   return true;
 }
@@ -150,62 +134,140 @@ void PubSub::remove(PubSubKind kind, std::string_view name, uint64_t client_id) 
   Names& names = names_of(kind);
   const auto it = names.find(name);
   if (it == names.end()) return;
-  std::erase_if(it->second, [client_id](const auto& shared) { return shared->id == client_id; });
-  if (it->second.empty()) names.erase(it);
+  Subscribers& subscribers = it->second.to_change();
+  std::erase_if(subscribers, [client_id](const Subscriber& subscriber) { return subscriber.shared->id == client_id; });
+  if (subscribers.empty()) names.erase(it);
 }
 
 void PubSub::publish_counts() {
   for (size_t kind = 0; kind < kPubSubKinds; ++kind) counts_[kind].store(names_[kind].size(), std::memory_order_relaxed);
 }
 
-void PubSub::deliver(PubSubKind kind, const Subscribers& subscribers, std::string_view name, std::string_view channel,
-                     std::string_view message) {
-  const auto encoded = std::make_shared<const std::array<SharedBytes, 2>>(encode(kind, name, channel, message));
-  std::vector<std::vector<uint64_t>> by_reactor(clients_->reactor_count());
-  for (const auto& shared : subscribers) {
-    by_reactor[static_cast<size_t>(shared->reactor.load(std::memory_order_relaxed))].push_back(shared->id);
+// --- Delivery.
+
+// One publish to the subscribers of one name.
+struct PubSub::Message {
+  PubSubKind kind;
+  std::string name;
+  SharedBytes resp2;
+  std::shared_ptr<const Subscribers> subscribers;
+};
+
+PubSub::Subscribers& PubSub::Channel::to_change() {
+  if (std::exchange(handed_out, false)) list = std::make_shared<Subscribers>(*list);
+  return *list;
+}
+
+size_t PubSub::send(PubSubKind kind, std::string_view name, Channel* to, std::string_view channel,
+                    std::string_view text, Messages* now) {
+  to->handed_out = true;
+  const size_t receivers = to->list->size();
+  Message message{kind, std::string(name), encode(kind, name, channel, text), to->list};
+  if (held_here != nullptr) {
+    held_here->push_back([this, shared = std::make_shared<const Message>(std::move(message))] { send_held(shared); });
+  } else if (may_hand_out_here()) {
+    now->push_back(std::move(message));
+  } else {
+    post(std::make_shared<const Message>(std::move(message)));
   }
-  for (size_t reactor = 0; reactor < by_reactor.size(); ++reactor) {
-    if (by_reactor[reactor].empty()) continue;
-    auto parcel = std::make_shared<Parcel>(Parcel{kind, std::string(name), encoded, std::move(by_reactor[reactor])});
-    auto send = [this, reactor, parcel] {
-      if (may_hand_out_now(*clients_)) {
-        std::vector<uint64_t> blocked = take_blocked(*clients_, parcel.get());
-        hand_out(*clients_, reactor, *parcel);
-        if (blocked.empty()) return;
-        parcel->clients = std::move(blocked);
-      }
-      clients_->reactor(reactor).post([this, reactor, parcel] { hand_out(*clients_, reactor, *parcel); });
-    };
-    held_here != nullptr ? held_here->push_back(std::move(send)) : send();
+  return receivers;
+}
+
+// The only reactor's own messages take no detour through its mailbox. With several reactors they all do, so that messages
+// of different publishers come in one order everywhere.
+bool PubSub::may_hand_out_here() const {
+  return clients_->reactor_count() == 1 && clients_->reactor(0).on_thread();
+}
+
+void PubSub::send_held(const std::shared_ptr<const Message>& message) {
+  may_hand_out_here() ? hand_out_here(*message) : post(message);
+}
+
+void PubSub::post(const std::shared_ptr<const Message>& message) {
+  uint64_t reactors = 0;
+  const uint64_t all = (uint64_t{1} << clients_->reactor_count()) - 1;
+  for (const Subscriber& subscriber : *message->subscribers) {
+    reactors |= uint64_t{1} << subscriber.reactor;
+    if (reactors == all) break;
   }
+  for (size_t reactor = 0; reactor < clients_->reactor_count(); ++reactor) {
+    if ((reactors >> reactor & 1) == 0) continue;
+    clients_->reactor(reactor).post([this, reactor, message] { hand_out(reactor, *message); });
+  }
+}
+
+// Nobody has come or gone since the message was published.
+bool PubSub::is_current(const Message& message) const {
+  LockGuard guard(mutex_);
+  const Names& names = names_[static_cast<size_t>(message.kind)];
+  const auto it = names.find(message.name);
+  return it != names.end() && it->second.list == message.subscribers;
+}
+
+void PubSub::hand_out(size_t reactor, const Message& message) {
+  const bool current = is_current(message);
+  Encoded encoded(message.resp2);
+  for (const Subscriber& subscriber : *message.subscribers) {
+    if (subscriber.reactor != reactor) continue;
+    ClientPort* port = subscriber.shared->port;
+    if (port == nullptr) continue;
+    // Whoever has unsubscribed since must not get the message after the confirmation.
+    if (!current && !subscriptions(port->session(), message.kind).contains(message.name)) continue;
+    port->deliver_shared(encoded.of(port->session()));
+  }
+}
+
+// At once: nobody can have unsubscribed. But the reply of a blocked client may be on its way to it by post: what is
+// published later stays behind it.
+void PubSub::hand_out_here(const Message& message) {
+  auto blocked = std::make_shared<Subscribers>();
+  Encoded encoded(message.resp2);
+  for (const Subscriber& subscriber : *message.subscribers) {
+    ClientPort* port = subscriber.shared->port;
+    if (port == nullptr) continue;
+    if (port->session().has(kSessionBlocked)) [[unlikely]] {
+      blocked->push_back(subscriber);
+    } else {
+      port->deliver_shared(encoded.of(port->session()));
+    }
+  }
+  if (blocked->empty()) return;
+  post(std::make_shared<const Message>(
+      Message{message.kind, message.name, message.resp2.share(), std::move(blocked)}));
 }
 
 size_t PubSub::publish(std::string_view channel, std::string_view message) {
   if (count(PubSubKind::kChannel) == 0 && count(PubSubKind::kPattern) == 0) return 0;
   size_t receivers = 0;
-  LockGuard guard(mutex_);
-  const Names& channels = names_of(PubSubKind::kChannel);
-  if (const auto it = channels.find(channel); it != channels.end()) {
-    deliver(PubSubKind::kChannel, it->second, channel, channel, message);
-    receivers += it->second.size();
+  Messages now;
+  {
+    LockGuard guard(mutex_);
+    Names& channels = names_of(PubSubKind::kChannel);
+    if (const auto it = channels.find(channel); it != channels.end()) {
+      receivers += send(PubSubKind::kChannel, channel, &it->second, channel, message, &now);
+    }
+    for (auto& [pattern, subscribers] : names_of(PubSubKind::kPattern)) {
+      if (!glob_match(pattern, channel)) continue;
+      receivers += send(PubSubKind::kPattern, pattern, &subscribers, channel, message, &now);
+    }
   }
-  for (const auto& [pattern, subscribers] : names_of(PubSubKind::kPattern)) {
-    if (!glob_match(pattern, channel)) continue;
-    deliver(PubSubKind::kPattern, subscribers, pattern, channel, message);
-    receivers += subscribers.size();
-  }
+  for (const Message& each : now) hand_out_here(each);
   return receivers;
 }
 
 size_t PubSub::publish_to_shard(std::string_view channel, std::string_view message) {
   if (count(PubSubKind::kShardChannel) == 0) return 0;
-  LockGuard guard(mutex_);
-  const Names& channels = names_of(PubSubKind::kShardChannel);
-  const auto it = channels.find(channel);
-  if (it == channels.end()) return 0;
-  deliver(PubSubKind::kShardChannel, it->second, channel, channel, message);
-  return it->second.size();
+  size_t receivers = 0;
+  Messages now;
+  {
+    LockGuard guard(mutex_);
+    Names& channels = names_of(PubSubKind::kShardChannel);
+    const auto it = channels.find(channel);
+    if (it == channels.end()) return 0;
+    receivers = send(PubSubKind::kShardChannel, channel, &it->second, channel, message, &now);
+  }
+  for (const Message& each : now) hand_out_here(each);
+  return receivers;
 }
 
 std::vector<std::string> PubSub::names(PubSubKind kind, const std::string_view* pattern) const {
@@ -221,7 +283,7 @@ size_t PubSub::subscribers(PubSubKind kind, std::string_view name) const {
   LockGuard guard(mutex_);
   const Names& names = names_[static_cast<size_t>(kind)];
   const auto it = names.find(name);
-  return it == names.end() ? 0 : it->second.size();
+  return it == names.end() ? 0 : it->second.list->size();
 }
 
 }  // namespace synap

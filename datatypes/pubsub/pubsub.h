@@ -1,5 +1,5 @@
 // PubSub: who listens to which channels and patterns, and the delivery of messages. One registry for all reactors under
-// one lock; a message is encoded once for each protocol version and goes to each reactor with a single post, so a
+// one lock; a message is encoded once, shared by its receivers' buffers, and goes to each reactor with a single post, so a
 // publisher's messages arrive in their order. A client's own set of subscriptions is in its Session, on its reactor;
 // the registry follows it. Keyspace events are published the same way.
 #pragma once
@@ -61,15 +61,36 @@ class PubSub {
   size_t count(PubSubKind kind) const { return counts_[static_cast<size_t>(kind)].load(std::memory_order_relaxed); }
 
  private:
-  using Subscribers = std::vector<std::shared_ptr<const SharedSession>>;
+  struct Subscriber {
+    std::shared_ptr<const SharedSession> shared;
+    size_t reactor;
+  };
+  using Subscribers = std::vector<Subscriber>;
+  // Those of one name. Messages on their way refer to the list as it was when they were published: a list that was handed
+  // out is never changed, the next change makes another.
+  struct Channel {
+    std::shared_ptr<Subscribers> list = std::make_shared<Subscribers>();
+    bool handed_out = false;
+
+    Subscribers& to_change();
+  };
+  struct Message;
   struct Hasher {
     using is_transparent = void;
     size_t operator()(std::string_view name) const { return static_cast<size_t>(hash_bytes(name)); }
   };
-  using Names = std::unordered_map<std::string, Subscribers, Hasher, std::equal_to<>>;
+  using Names = std::unordered_map<std::string, Channel, Hasher, std::equal_to<>>;
+  using Messages = std::vector<Message>;
 
-  void deliver(PubSubKind kind, const Subscribers& subscribers, std::string_view name, std::string_view channel,
-               std::string_view message) REQUIRES(mutex_);
+  // To the subscribers of `name`: sends the message, or leaves it in *now, to be handed out here once the lock is free.
+  size_t send(PubSubKind kind, std::string_view name, Channel* to, std::string_view channel, std::string_view text,
+              Messages* now) REQUIRES(mutex_);
+  void post(const std::shared_ptr<const Message>& message);
+  void send_held(const std::shared_ptr<const Message>& message);
+  bool may_hand_out_here() const;
+  void hand_out_here(const Message& message);
+  void hand_out(size_t reactor, const Message& message);
+  bool is_current(const Message& message) const;
   void remove(PubSubKind kind, std::string_view name, uint64_t client_id) REQUIRES(mutex_);
   Names& names_of(PubSubKind kind) REQUIRES(mutex_) { return names_[static_cast<size_t>(kind)]; }
   void publish_counts() REQUIRES(mutex_);

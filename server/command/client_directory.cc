@@ -10,6 +10,7 @@ void ClientDirectory::add(size_t reactor, std::shared_ptr<SharedSession> shared,
   SYNAP_ASSERT(reactor < kReactorsMax);
   shared->reactor.store(static_cast<int>(reactor), std::memory_order_relaxed);
   local_[reactor][shared->id] = port;
+  shared->port = port;
   count_.fetch_add(1, std::memory_order_relaxed);
   reactor_counts_[reactor].fetch_add(1, std::memory_order_relaxed);
   LockGuard guard(mutex_);
@@ -21,7 +22,9 @@ void ClientDirectory::remove(size_t reactor, uint64_t id) {
   count_.fetch_sub(1, std::memory_order_relaxed);
   reactor_counts_[reactor].fetch_sub(1, std::memory_order_relaxed);
   LockGuard guard(mutex_);
-  clients_.erase(id);
+  const auto it = clients_.find(id);
+  it->second->port = nullptr;
+  clients_.erase(it);
 }
 
 ClientPort* ClientDirectory::local(size_t reactor, uint64_t id) {

@@ -56,11 +56,14 @@ enum SessionFlag : uint64_t {
   kSessionTrackingCaching = 1ULL << 29,  // CLIENT CACHING was called: what it says holds for the next command
 };
 
+class ClientPort;
+
 // The part of a session that any thread may read. Numbers are relaxed atomics; strings are under the mutex.
 struct SharedSession {
   explicit SharedSession(uint64_t client_id) : id(client_id) {}
 
   const uint64_t id;
+  ClientPort* port = nullptr;  // of its reactor's thread alone: the client, while it is there
   std::atomic<uint64_t> flags{0};
   std::atomic<int> db{0};
   std::atomic<int> resp{2};

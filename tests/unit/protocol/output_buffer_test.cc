@@ -135,4 +135,24 @@ TEST_CASE("random edits agree with a plain string") {
   }
 }
 
+TEST_CASE("what goes to many clients is shared while a buffer is empty and copied behind what waits there") {
+  const SharedBytes message = SharedBytes::copy_of("*3\r\n$7\r\nmessage\r\n");
+  const std::string text(message.view());
+  OutputBuffer out;
+  out.append_to_many(message.share());
+  CHECK_FALSE(message.unique());
+  CHECK(out.memory_bytes() < 200);
+  out.append_to_many(message.share());
+  out.append("tail");
+  CHECK(out.size() == 2 * text.size() + 4);
+  CHECK(out.to_string() == text + text + "tail");
+  out.truncate(text.size());
+  CHECK(out.to_string() == text);
+  out.append("x");
+  CHECK(message.view() == text);
+  out.consume(text.size());
+  CHECK(message.unique());
+  CHECK(out.to_string() == "x");
+}
+
 }  // namespace synap
