@@ -25,8 +25,9 @@ int raise(lua_State* lua, const char* text) {
 
 // Integers as integers, else the shortest text that reads back the same.
 size_t format_argument(char* out, double number) {
-  if (number >= -0x1p63 && number < 0x1p63 && std::trunc(number) == number && !(number == 0 && std::signbit(number))) {
-    return format_int64(out, static_cast<int64_t>(number));
+  if (number >= -0x1p63 && number < 0x1p63 && !(number == 0 && std::signbit(number))) {
+    const auto integer = static_cast<int64_t>(number);
+    if (static_cast<double>(integer) == number) return format_int64(out, integer);
   }
   return format_double(out, number);
 }
@@ -37,7 +38,8 @@ const char* read_arguments(lua_State* lua, ScriptRun& run) {
   if (count == 0) return "Please specify at least one argument for this redis lib call";
   auto& args = LuaEdge::args(run);
   auto& text = LuaEdge::number_text(run);
-  args.clear();
+  args.resize(static_cast<size_t>(count));
+  std::string_view* arg = args.data();
   const size_t text_bytes = static_cast<size_t>(count) * kDoubleCharsMax;  // should all of them be numbers
   if (text.size() < text_bytes) text.resize(text_bytes);
   char* place = text.data();
@@ -46,9 +48,9 @@ const char* read_arguments(lua_State* lua, ScriptRun& run) {
     if (type == LUA_TSTRING) {
       size_t size = 0;
       const char* bytes = lua_tolstring(lua, i, &size);
-      args.emplace_back(bytes, size);
+      *arg++ = {bytes, size};
     } else if (type == LUA_TNUMBER) {
-      args.emplace_back(place, format_argument(place, lua_tonumber(lua, i)));
+      *arg++ = {place, format_argument(place, lua_tonumber(lua, i))};
       place += kDoubleCharsMax;
     } else {
       return "Lua redis lib command arguments must be strings or integers";

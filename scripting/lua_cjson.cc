@@ -363,7 +363,26 @@ bool is_invalid_number(const char* at) {
   return strncasecmp(at, "inf", 3) == 0 || strncasecmp(at, "nan", 3) == 0;
 }
 
+// Digits alone, few enough to be exact; null when there is more to it. The text ends with a zero byte.
+const char* read_small_integer(const char* at, double* number) {
+  constexpr int kDigitsMax = 15;
+  const bool negative = *at == '-';
+  const char* digit = at + (negative ? 1 : 0);
+  const char* begin = digit;
+  int64_t value = 0;
+  for (; *digit >= '0' && *digit <= '9' && digit - begin < kDigitsMax; ++digit) value = value * 10 + (*digit - '0');
+  const bool ends = !(*digit >= '0' && *digit <= '9') && *digit != '.' && (*digit | 0x20) != 'e' && (*digit | 0x20) != 'x';
+  if (digit == begin || !ends || (negative && value == 0)) return nullptr;
+  *number = static_cast<double>(negative ? -value : value);
+  return digit;
+}
+
 void next_number(Decoder& from) {
+  if (const char* after = read_small_integer(from.at, &from.number)) {
+    from.at = after;
+    from.token = Token::kNumber;
+    return;
+  }
   char* end = nullptr;
   from.number = std::strtod(from.at, &end);
   if (end == from.at) return token_error(from, "invalid number");

@@ -13,6 +13,9 @@ namespace {
 
 // ---- RESP to Lua. The bytes come from our own handlers; still nothing is read beyond their end. ----
 
+// What an aggregate and the elements that are none need of the stack.
+constexpr int kStackPerLevel = 12;
+
 struct RespCursor {
   const char* at;
   const char* end;
@@ -29,7 +32,16 @@ std::string_view take_line(RespCursor* cursor) {
 }
 
 int64_t take_number(RespCursor* cursor) {
+  // Nearly all have a few digits.
+  constexpr ptrdiff_t kDigitsMax = 18;
+  const char* at = cursor->at;
   int64_t value = 0;
+  while (at < cursor->end && *at >= '0' && *at <= '9' && at - cursor->at < kDigitsMax) value = value * 10 + (*at++ - '0');
+  if (at != cursor->at && cursor->end - at >= 2 && *at == '\r') {
+    cursor->at = at + 2;
+    return value;
+  }
+  value = 0;
   return parse_int64(take_line(cursor), &value) ? value : -1;
 }
 
@@ -76,6 +88,7 @@ void push_array(lua_State* lua, RespCursor* cursor) {
     lua_pushboolean(lua, 0);
     return;
   }
+  luaL_checkstack(lua, kStackPerLevel, "reply nested too deeply");
   lua_createtable(lua, static_cast<int>(std::min<int64_t>(count, cursor->end - cursor->at)), 0);
   for (int64_t i = 1; i <= count && cursor->at < cursor->end; ++i) {
     push_value(lua, cursor);
@@ -86,6 +99,7 @@ void push_array(lua_State* lua, RespCursor* cursor) {
 // {map = {…}} or {set = {member = true, …}}
 void push_keyed(lua_State* lua, RespCursor* cursor, bool is_map) {
   const int64_t count = take_number(cursor);
+  luaL_checkstack(lua, kStackPerLevel, "reply nested too deeply");
   lua_createtable(lua, 0, 1);
   lua_createtable(lua, 0, static_cast<int>(std::clamp<int64_t>(count, 0, cursor->end - cursor->at)));
   for (int64_t i = 0; i < count && cursor->at < cursor->end; ++i) {
@@ -124,7 +138,6 @@ void push_double(lua_State* lua, std::string_view text) {
 }
 
 void push_value(lua_State* lua, RespCursor* cursor) {
-  luaL_checkstack(lua, 6, "reply nested too deeply");
   const char type = cursor->at < cursor->end ? *cursor->at++ : '_';
   switch (type) {
     case ':':
@@ -153,6 +166,7 @@ void push_value(lua_State* lua, RespCursor* cursor) {
     case '=':
       return push_verbatim(lua, cursor);
     case '|':  // attributes are not shown to scripts
+      luaL_checkstack(lua, kStackPerLevel, "reply nested too deeply");
       for (int64_t pairs = take_number(cursor); pairs > 0 && cursor->at < cursor->end; --pairs) {
         push_value(lua, cursor);
         push_value(lua, cursor);
@@ -344,6 +358,7 @@ void write_top(Writer& to) {
 
 void push_reply(lua_State* lua, std::string_view reply) {
   RespCursor cursor{reply.data(), reply.data() + reply.size()};
+  luaL_checkstack(lua, kStackPerLevel, "reply nested too deeply");
   push_value(lua, &cursor);
 }
 

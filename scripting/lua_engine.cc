@@ -24,6 +24,11 @@ namespace {
 // Instructions between two looks at the clock: some 50 µs.
 constexpr int kHookPeriod = 10'000;
 constexpr size_t kFreeRunsMax = 16;
+// The collector marks everything that lives once per cycle, however little died: while the state is small a cycle starts
+// when it has grown tenfold, later when it has doubled.
+constexpr size_t kSmallStateBytes = size_t{4} << 20;
+constexpr int kSmallStatePause = 1000;  // per cent
+constexpr int kBigStatePause = 200;
 // Arguments larger than this are not kept until the next run overwrites them.
 constexpr size_t kKeptArgumentBytesMax = 64 * 1024;
 
@@ -91,6 +96,7 @@ LuaEngine::LuaEngine(const LuaEngineOptions& options) : options_(options) {
   if (status != 0) panic(lua_);
   function_env_ref_ = sandbox.function_front_ref;
   lua_gc(lua_, LUA_GCCOLLECT, 0);  // what building left behind
+  set_collection_pace(false);
   set_hook();
   set_options(options);
 }
@@ -116,9 +122,18 @@ void* LuaEngine::allocate(void* engine, void* block, size_t old_bytes, size_t ne
       self.memory_bytes() + (new_bytes - old_bytes) > self.options_.memory_bytes_max) {
     return nullptr;
   }
-  void* grown = std::realloc(block, new_bytes);
-  if (grown != nullptr) self.add_used_bytes(new_bytes - old_bytes);
+  void* grown = block == nullptr ? std::malloc(new_bytes) : std::realloc(block, new_bytes);
+  if (grown == nullptr) return nullptr;
+  self.add_used_bytes(new_bytes - old_bytes);
+  const bool is_big = self.memory_bytes() > kSmallStateBytes;
+  if (is_big != self.is_big_) [[unlikely]] self.set_collection_pace(is_big);
   return grown;
+}
+
+// Only sets a number in the state: the allocator may.
+void LuaEngine::set_collection_pace(bool is_big) {
+  is_big_ = is_big;
+  lua_gc(lua_, LUA_GCSETPAUSE, is_big ? kBigStatePause : kSmallStatePause);
 }
 
 void LuaEngine::set_hook() {

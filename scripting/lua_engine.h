@@ -130,6 +130,7 @@ class LuaEngine {
 
   static void* allocate(void* engine, void* block, size_t old_bytes, size_t new_bytes);
   static void slice_hook(lua_State* lua, lua_Debug* event);
+  void set_collection_pace(bool is_big);
   // The usual mask and period of the hook.
   void set_hook();
 
@@ -146,6 +147,7 @@ class LuaEngine {
   LuaEngineOptions options_;
   lua_State* lua_ = nullptr;
   std::atomic<size_t> used_bytes_{0};  // written by the owner alone
+  bool is_big_ = false;                // more than a small state: collected more often
   bool limit_is_enforced_ = false;     // only while a script runs, where "not enough memory" can be raised
   bool hook_is_urgent_ = false;        // it fires at every instruction until the stuck script is out
   size_t runs_in_flight_ = 0;

@@ -107,7 +107,10 @@ ScriptCall::~ScriptCall() {
 
 SlicedCall::Step ScriptCall::step(Context& ctx) {
   ctx_ = &ctx;
-  switch (engine_->resume(run_)) {
+  ctx.session().set(kSessionScript);
+  const ScriptState state = engine_->resume(run_);
+  ctx.session().clear(kSessionScript);
+  switch (state) {
     case ScriptState::kSliced:
       note_long_run();
       return Step::kSliced;
@@ -191,9 +194,7 @@ bool ScriptCall::run_pending() {
   session.db = db_;
   thread_->inner_output.restart();
   Reply reply(&thread_->inner_output, pending_resp_);
-  session.set(kSessionScript);
   const bool has_run = ctx_->runner().try_run_inner(*ctx_, pending_, pending_args_, &reply);
-  session.clear(kSessionScript);
   db_ = session.db;
   session.db = client_db;
   return has_run;
@@ -207,11 +208,23 @@ std::string_view ScriptCall::inner_reply() {
   return text_;
 }
 
+// Most calls: whatever could forbid one does not hold.
+bool ScriptCall::nothing_forbids(const Command& command, int count) const {
+  const Session& session = ctx_->session();
+  return command.handler != nullptr && command.subcommands.empty() && !command.has(kNoScript) &&
+         (command.arity > 0 ? count == command.arity : count >= -command.arity) && !read_only_ && !declared_keys_only_ &&
+         !oom_at_start_ && ctx_->server().state->get() == 0 && session.user != nullptr && session.user->unrestricted();
+}
+
 // The row, or null with the error as a reply in text_.
 const Command* ScriptCall::check(std::span<const std::string_view> args) {
   const Command* command = thread_->find_command(*ctx_->server().commands, args);
-  std::string problem;
   const auto count = static_cast<int>(args.size());
+  if (command != nullptr && nothing_forbids(*command, count)) [[likely]] {
+    if (command->has(kWrite)) has_written_ = true;
+    return command;
+  }
+  std::string problem;
   const bool is_known = command != nullptr && (command->subcommands.empty() || args.size() < 2);
   if (!is_known) {
     command = nullptr;

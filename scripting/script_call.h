@@ -40,6 +40,7 @@ class ScriptCall final : public SlicedCall, public ScriptHost {
   void set_replication(unsigned targets) override;
 
  private:
+  bool nothing_forbids(const Command& command, int count) const;
   const Command* check(std::span<const std::string_view> args);
   std::string problem_of(const Command& command, std::span<const std::string_view> args) const;
   std::string write_problem_of(const Command& command) const;

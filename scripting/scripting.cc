@@ -10,13 +10,30 @@
 
 namespace synap {
 
+namespace {
+
+// A hash of a text's length, begin, middle and end: cheap, for places where a comparison follows.
+uint64_t sample(std::string_view text) {
+  constexpr uint64_t kMix = 0x9e3779b97f4a7c15;
+  uint64_t begin = 0, middle = 0, end = 0;
+  if (text.size() >= sizeof(uint64_t)) {
+    std::memcpy(&begin, text.data(), sizeof begin);
+    std::memcpy(&middle, text.data() + (text.size() - sizeof middle) / 2, sizeof middle);
+    std::memcpy(&end, text.data() + text.size() - sizeof end, sizeof end);
+  } else {
+    for (const char c : text) begin = begin << 8 | static_cast<unsigned char>(c);
+  }
+  return ((begin * kMix ^ middle) * kMix ^ end ^ text.size()) * kMix >> 32;
+}
+
+}  // namespace
+
 // ---- Commands.
 
 const Command* ScriptThread::find_command(const CommandTable& table, std::span<const std::string_view> args) {
   const std::string_view name = args[0];
   if (name.empty() || name.size() > sizeof(Memo::name)) return table.find_call(args);
-  const auto mix = static_cast<size_t>(name.front()) * 3 + static_cast<size_t>(name.back()) * 5 + name.size();
-  Memo& memo = memos_[mix % kMemos];
+  Memo& memo = memos_[sample(name) % kMemos];
   if (memo.size == name.size() && std::memcmp(memo.name, name.data(), name.size()) == 0) return memo.command;
   const Command* command = table.find_call(args);
   if (command == nullptr || !command->subcommands.empty() || !command->full_name.empty()) return command;
@@ -29,6 +46,11 @@ const Command* ScriptThread::find_command(const CommandTable& table, std::span<c
 // ---- Scripts.
 
 const ScriptThread::Compiled* ScriptThread::script_of_body(std::string_view body, bool by_eval, std::string* error) {
+  const Compiled*& recent = recent_[sample(body) % recent_.size()];
+  if (by_eval && recent != nullptr && recent->script->body == body && recent->script->live.load(std::memory_order_acquire)) {
+    cache_->touch(recent->script.get());
+    return recent;
+  }
   const uint64_t hash = hash_bytes(body);
   const auto found = by_body_.find(hash);
   if (found != by_body_.end() && found->second.script->live.load(std::memory_order_acquire) &&
@@ -38,7 +60,8 @@ const ScriptThread::Compiled* ScriptThread::script_of_body(std::string_view body
     } else {
       cache_->add(found->second.script->sha, body, found->second.script->shebang, false);
     }
-    return &found->second;
+    recent = &found->second;
+    return recent;
   }
   char sha[kSha1HexBytes];
   sha1_hex(body, sha);
@@ -81,6 +104,7 @@ const ScriptThread::Compiled* ScriptThread::script_of_sha(std::string_view sha, 
 
 const ScriptThread::Compiled* ScriptThread::compile(std::shared_ptr<CachedScript> script, uint64_t body_hash,
                                                     std::string* error) {
+  recent_.fill(nullptr);
   if (by_body_.size() >= sweep_at_) forget_dead_scripts();
   const auto old = by_body_.find(body_hash);
   if (old != by_body_.end()) {

@@ -63,7 +63,7 @@ class ScriptThread {
     uint8_t size = 0;
     const Command* command = nullptr;
   };
-  static constexpr size_t kMemos = 32;
+  static constexpr size_t kMemos = 64;
 
   const Compiled* compile(std::shared_ptr<CachedScript> script, uint64_t body_hash, std::string* error);
   void forget_dead_scripts();
@@ -75,6 +75,7 @@ class ScriptThread {
   FunctionRegistry* registry_;
   std::unordered_map<uint64_t, Compiled> by_body_;         // hash of the body
   std::unordered_map<std::string_view, uint64_t> by_sha_;  // views of CachedScript::sha
+  std::array<const Compiled*, 64> recent_{};               // of by_body_, by a sample of the body
   size_t sweep_at_ = 64;
   uint64_t seen_version_ = 0;
   std::shared_ptr<const FunctionSet> functions_;

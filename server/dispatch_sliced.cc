@@ -24,7 +24,7 @@ bool Dispatcher::may_run_in_slices(const Session& session, const Command* comman
 // Such a command lives on the heap from its start.
 Outcome Dispatcher::run_sliced(Caller& caller, const Command* command, const Args& args, const KeyHashes& keys,
                                ShardGuard* guard, bool may_grow, bool resumed) {
-  auto call = std::make_unique<LongCall>();
+  auto call = std::make_unique_for_overwrite<LongCall>();  // not filled with zeros first
   call->keys = keys;
   call->guard = std::move(*guard);
   call->may_grow = may_grow;
@@ -124,17 +124,24 @@ void Dispatcher::run_to_end(Context* ctx) {
 
 class DispatchedInnerCall final : public InnerCall {
  public:
+  DispatchedInnerCall(Dispatcher* dispatcher, Context* outer, const Command* command, const Args& args)
+      : dispatcher_(dispatcher), outer_(outer) {
+    dispatcher->hash_keys(command, args, &keys_);
+  }
+
+  // To its keys' shards and `more`. False: one is busy.
+  bool extend_guard(ShardMask more) { return outer_->extend_guard(keys_.mask() | more); }
+
   // The guard must cover the keys.
-  DispatchedInnerCall(Dispatcher* dispatcher, Context* outer, const Command* command, const Args& args, Reply* reply,
-                      KeyHashes keys)
-      : dispatcher_(dispatcher), outer_(outer), keys_(std::move(keys)) {
-    dispatcher->fill(&ctx_, command, args, outer->session_, reply);
+  void prepare(const Command* command, const Args& args, Reply* reply) {
+    Context* outer = outer_;
+    dispatcher_->fill(&ctx_, command, args, outer->session_, reply);
     ctx_.key_hashes_ = keys_.span();
     ctx_.guard_ = outer->guard_;
     ctx_.effects_ = outer->effects_muted_ ? nullptr : outer->effects_;
     ctx_.inner_ = true;
     ctx_.guard_is_fixed_ = outer->guard_is_fixed_;
-    dispatcher->note_inner_keys(outer, command, args, keys_);
+    dispatcher_->note_inner_keys(outer, command, args, keys_);
   }
 
   // Runs the handler and all its slices.
@@ -170,39 +177,39 @@ class DispatchedInnerCall final : public InnerCall {
   void hand_results() {
     outer_->dirty_ += ctx_.dirty_;
     outer_->effect_replaced_ = true;
-    outer_->inner_hashes_.insert(outer_->inner_hashes_.end(), ctx_.inner_hashes_.begin(), ctx_.inner_hashes_.end());
     outer_->inner_sees_all_ = outer_->inner_sees_all_ || ctx_.inner_sees_all_;
+    if (ctx_.inner_hashes_.empty() && ctx_.expired_seen_.empty()) [[likely]] return;
+    outer_->inner_hashes_.insert(outer_->inner_hashes_.end(), ctx_.inner_hashes_.begin(), ctx_.inner_hashes_.end());
     outer_->expired_seen_.insert(outer_->expired_seen_.end(), ctx_.expired_seen_.begin(), ctx_.expired_seen_.end());
   }
 
   Dispatcher* const dispatcher_;
   Context* const outer_;
-  const KeyHashes keys_;
+  KeyHashes keys_;
   Context ctx_;
   uint64_t busy_ns_ = 0;
   bool started_ = false;
 };
 
 void Dispatcher::run_inner(Context& outer, const Command* command, const Args& args, Reply* reply) {
-  KeyHashes keys;
-  hash_keys(command, args, &keys);
-  DispatchedInnerCall(this, &outer, command, args, reply, std::move(keys)).run();
+  DispatchedInnerCall inner(this, &outer, command, args);
+  inner.prepare(command, args, reply);
+  inner.run();
 }
 
 bool Dispatcher::try_run_inner(Context& outer, const Command* command, const Args& args, Reply* reply) {
-  KeyHashes keys;
-  hash_keys(command, args, &keys);
-  if (needs_all_inside(command, args)) keys.add_mask(kAllShardsMask);
-  if (!outer.extend_guard(keys.mask())) return false;
-  DispatchedInnerCall(this, &outer, command, args, reply, std::move(keys)).run();
+  DispatchedInnerCall inner(this, &outer, command, args);
+  if (!inner.extend_guard(needs_all_inside(command, args) ? kAllShardsMask : 0)) return false;
+  inner.prepare(command, args, reply);
+  inner.run();
   return true;
 }
 
 std::unique_ptr<InnerCall> Dispatcher::start_inner(Context& outer, const Command* command, const Args& args,
                                                    Reply* reply) {
-  KeyHashes keys;
-  hash_keys(command, args, &keys);
-  return std::make_unique<DispatchedInnerCall>(this, &outer, command, args, reply, std::move(keys));
+  auto inner = std::make_unique<DispatchedInnerCall>(this, &outer, command, args);
+  inner->prepare(command, args, reply);
+  return inner;
 }
 
 }  // namespace synap
