@@ -78,7 +78,8 @@ std::string describe_place(lua_State* lua, std::string_view name, std::string_vi
     lua_getinfo(lua, "Sl", &frame);
     if (frame.what[0] == 'C' || std::strcmp(frame.source, kPreludeChunk) == 0) continue;
     // LuaJIT no longer knows the line of the function that failed itself, but then its message has it.
-    const int line = frame.currentline > 0 ? frame.currentline : line_in_text(text, frame.short_src);
+    int line = frame.currentline > 0 ? frame.currentline : line_in_text(text, frame.short_src);
+    if (frame.currentline == 0) line = 1;  // before the script's first instruction
     if (line < 0) continue;
     return " script: " + std::string(name) + ", on " + frame.source + ":" + std::to_string(line) + ".";
   }
@@ -95,6 +96,8 @@ LuaEngine::LuaEngine(const LuaEngineOptions& options) : options_(options) {
   const int status = lua_cpcall(lua_, build_state, &sandbox);
   if (status != 0) panic(lua_);
   function_env_ref_ = sandbox.function_front_ref;
+  function_plain_ref_ = sandbox.function_plain_ref;
+  is_plain_ref_ = sandbox.is_plain_ref;
   lua_gc(lua_, LUA_GCCOLLECT, 0);  // what building left behind
   set_collection_pace(false);
   set_hook();
@@ -178,15 +181,31 @@ void LuaEngine::slice_hook(lua_State* lua, lua_Debug* event) {
 
 int LuaEngine::compile(std::string_view code, const char* chunk_name, std::string* error) {
   const std::string framed = keep_return_frames(code);
-  if (luaL_loadbufferx(lua_, framed.data(), framed.size(), chunk_name, "t") == 0) {
-    return luaL_ref(lua_, LUA_REGISTRYINDEX);
-  }
+  if (luaL_loadbufferx(lua_, framed.data(), framed.size(), chunk_name, "t") == 0) return keep_function();
   lua_pop(lua_, 1);
   // The error must speak of the script as it was written.
-  if (luaL_loadbufferx(lua_, code.data(), code.size(), chunk_name, "t") == 0) return luaL_ref(lua_, LUA_REGISTRYINDEX);
+  if (luaL_loadbufferx(lua_, code.data(), code.size(), chunk_name, "t") == 0) return keep_function();
   *error = lua_tostring(lua_, -1);
   lua_pop(lua_, 1);
   return LUA_NOREF;
+}
+
+// A reference to the function on top of the stack, popped.
+int LuaEngine::keep_function() {
+  const bool plain = is_plain();
+  const int ref = luaL_ref(lua_, LUA_REGISTRYINDEX);
+  if (plain_.size() <= static_cast<size_t>(ref)) plain_.resize(static_cast<size_t>(ref) + 1);
+  plain_[static_cast<size_t>(ref)] = plain;
+  return ref;
+}
+
+// Of the function on top of the stack, left there: it needs no fronts (see lua_sandbox.h).
+bool LuaEngine::is_plain() {
+  lua_rawgeti(lua_, LUA_REGISTRYINDEX, is_plain_ref_);
+  lua_pushvalue(lua_, -2);
+  const bool plain = lua_pcall(lua_, 1, 1, 0) == 0 && lua_toboolean(lua_, -1) != 0;
+  lua_pop(lua_, 1);
+  return plain;
 }
 
 void LuaEngine::release(int function_ref) {
@@ -206,6 +225,7 @@ ScriptRun* LuaEngine::take_run(ScriptKind kind, std::string_view name, ScriptHos
   if (free_runs_.empty()) {
     auto fresh = std::make_unique<ScriptRun>();
     push_script_globals(lua_);
+    fresh->plain_ref_ = luaL_ref(lua_, LUA_REGISTRYINDEX);
     fresh->inner_ref_ = luaL_ref(lua_, LUA_REGISTRYINDEX);
     fresh->env_ref_ = luaL_ref(lua_, LUA_REGISTRYINDEX);
     new_thread(fresh.get());
@@ -260,7 +280,8 @@ ScriptRun* LuaEngine::begin_eval(int function_ref, std::string_view name, std::s
                                  std::span<const std::string_view> argv, ScriptHost* host) {
   ScriptRun* run = take_run(ScriptKind::kEval, name, host);
   lua_State* lua = run->thread_;
-  lua_rawgeti(lua, LUA_REGISTRYINDEX, run->inner_ref_);
+  const bool plain = plain_[static_cast<size_t>(function_ref)] && debugger_ == nullptr;
+  lua_rawgeti(lua, LUA_REGISTRYINDEX, plain ? run->plain_ref_ : run->inner_ref_);
   lua_pushliteral(lua, "KEYS");
   push_strings(lua, keys);
   lua_rawset(lua, -3);
@@ -272,8 +293,13 @@ ScriptRun* LuaEngine::begin_eval(int function_ref, std::string_view name, std::s
   for (const std::string_view text : argv) run->argument_bytes_ += text.size();
   push_function(run, function_ref);
   lua_rawgeti(lua, LUA_REGISTRYINDEX, run->env_ref_);
-  lua_pushvalue(lua, -1);
-  lua_replace(lua, LUA_GLOBALSINDEX);
+  if (plain) {
+    lua_replace(lua, LUA_GLOBALSINDEX);
+    lua_rawgeti(lua, LUA_REGISTRYINDEX, run->plain_ref_);
+  } else {
+    lua_pushvalue(lua, -1);
+    lua_replace(lua, LUA_GLOBALSINDEX);
+  }
   lua_setfenv(lua, -2);
   run->argument_count_ = 0;
   return run;
@@ -398,6 +424,7 @@ void LuaEngine::end(ScriptRun* run) {
   }
   luaL_unref(lua_, LUA_REGISTRYINDEX, run->thread_ref_);
   luaL_unref(lua_, LUA_REGISTRYINDEX, run->inner_ref_);
+  luaL_unref(lua_, LUA_REGISTRYINDEX, run->plain_ref_);
   lua_rawgeti(lua_, LUA_REGISTRYINDEX, run->env_ref_);
   luaL_unref(lua_, LUA_REGISTRYINDEX, run->env_ref_);
   drop_script_globals(lua_);
@@ -405,13 +432,15 @@ void LuaEngine::end(ScriptRun* run) {
 }
 
 void LuaEngine::forget_arguments(ScriptRun* run) {
-  lua_rawgeti(lua_, LUA_REGISTRYINDEX, run->inner_ref_);
-  for (const char* name : {"KEYS", "ARGV"}) {
-    lua_pushstring(lua_, name);
-    lua_pushboolean(lua_, 0);
-    lua_rawset(lua_, -3);
+  for (const int globals : {run->inner_ref_, run->plain_ref_}) {
+    lua_rawgeti(lua_, LUA_REGISTRYINDEX, globals);
+    for (const char* name : {"KEYS", "ARGV"}) {
+      lua_pushstring(lua_, name);
+      lua_pushboolean(lua_, 0);
+      lua_rawset(lua_, -3);
+    }
+    lua_pop(lua_, 1);
   }
-  lua_pop(lua_, 1);
 }
 
 bool LuaEngine::run_library(std::string_view code, int64_t timeout_ms, LibraryLoad* load, std::string* error) {
@@ -447,6 +476,14 @@ bool LuaEngine::run_library(std::string_view code, int64_t timeout_ms, LibraryLo
   }
   end(run);
   release(function_ref);
+  for (const RegisteredFunction& function : load->functions) {
+    lua_rawgeti(lua_, LUA_REGISTRYINDEX, function.callback_ref);
+    if (is_plain()) {
+      lua_rawgeti(lua_, LUA_REGISTRYINDEX, function_plain_ref_);
+      lua_setfenv(lua_, -2);
+    }
+    lua_pop(lua_, 1);
+  }
   if (!done) {
     for (const RegisteredFunction& function : load->functions) release(function.callback_ref);
     load->functions.clear();

@@ -69,6 +69,7 @@ class ScriptRun {
   int thread_ref_ = LUA_NOREF;
   int env_ref_ = LUA_NOREF;    // the _G that EVAL scripts see: an empty table in front of the next one
   int inner_ref_ = LUA_NOREF;  // its content
+  int plain_ref_ = LUA_NOREF;  // the globals of plain scripts
   ScriptHost* host_ = nullptr;
   ScriptKind kind_ = ScriptKind::kEval;
   std::string name_;
@@ -135,6 +136,8 @@ class LuaEngine {
   void set_hook();
 
   void add_used_bytes(size_t bytes) { used_bytes_.store(memory_bytes() + bytes, std::memory_order_relaxed); }
+  int keep_function();
+  bool is_plain();
   ScriptRun* take_run(ScriptKind kind, std::string_view name, ScriptHost* host);
   void new_thread(ScriptRun* run);
   void push_function(ScriptRun* run, int function_ref);
@@ -155,6 +158,9 @@ class LuaEngine {
   ScriptDebugger* debugger_ = nullptr;
   LibraryLoad* loading_ = nullptr;
   int function_env_ref_ = LUA_NOREF;
+  int function_plain_ref_ = LUA_NOREF;
+  int is_plain_ref_ = LUA_NOREF;
+  std::vector<bool> plain_;  // by a compiled function's reference
   std::vector<std::unique_ptr<ScriptRun>> runs_;
   std::vector<ScriptRun*> free_runs_;
   LuaRandom random_;

@@ -217,6 +217,48 @@ function exports.sort(...)
   return by_function(t, 1, getn(t), less)
 end
 
+-- Whether a function and those in it only read globals, and take from the tables of libraries nothing but fields, at once:
+-- then nothing of what it sees can be changed through it, and it may see the libraries without their fronts.
+local funcbc, funck, band, rshift = native.funcbc, native.funck, native.band, native.rshift
+local LIBRARY = {redis = true, server = true, cjson = true, cmsgpack = true, struct = true, string = true, table = true,
+                 math = true, bit = true, coroutine = true, os = true}
+local SEES_GLOBALS = {_G = true, load = true, loadstring = true}
+
+local function operation(source, place)
+  return band(funcbc(native.load_any(source), place), 255)
+end
+local GSET, GGET, TGETS = operation('x = 1', 2), operation('return x.y', 1), operation('return x.y', 2)
+
+local function takes_field(f, place, register)
+  local next_one = funcbc(f, place) or 0
+  return band(next_one, 255) == TGETS and band(rshift(next_one, 8), 255) == register and
+         rshift(next_one, 24) == register
+end
+
+local function is_plain(f)
+  local place = 1
+  while true do
+    local one = funcbc(f, place)
+    if not one then break end
+    local op = band(one, 255)
+    if op == GSET then return false end
+    if op == GGET then
+      local name = funck(f, -1 - rshift(one, 16))
+      if SEES_GLOBALS[name] then return false end
+      if LIBRARY[name] and not takes_field(f, place + 1, band(rshift(one, 8), 255)) then return false end
+    end
+    place = place + 1
+  end
+  place = -1
+  while true do
+    local constant = funck(f, place)
+    if constant == nil then return true end
+    if type(constant) == 'proto' and not is_plain(constant) then return false end
+    place = place - 1
+  end
+end
+exports.is_plain = is_plain
+
 return exports
 )lua";
 

@@ -372,6 +372,15 @@ void open_library(lua_State* lua, const char* name, lua_CFunction open) {
   lua_call(lua, 1, 0);
 }
 
+// LuaJIT's table of functions that look into functions; scripts have no way to it.
+void push_bytecode_reader(lua_State* lua) {
+  open_library(lua, LUA_JITLIBNAME, luaopen_jit);
+  lua_getfield(lua, LUA_REGISTRYINDEX, "_PRELOAD");
+  lua_getfield(lua, -1, "jit.util");
+  lua_remove(lua, -2);
+  lua_call(lua, 0, 1);
+}
+
 // From the plain globals to the prelude's table of functions.
 void push_prelude(lua_State* lua) {
   const int globals = LUA_GLOBALSINDEX;
@@ -410,6 +419,14 @@ void push_prelude(lua_State* lua) {
   const int math = lua_gettop(lua);
   lua_pushvalue(lua, -2);
   copy_fields(lua, math, {"floor"});
+  lua_getglobal(lua, "bit");
+  const int bit = lua_gettop(lua);
+  lua_pushvalue(lua, -2);
+  copy_fields(lua, bit, {"band", "rshift"});
+  push_bytecode_reader(lua);
+  const int reader = lua_gettop(lua);
+  lua_pushvalue(lua, -2);
+  copy_fields(lua, reader, {"funcbc", "funck"});
   set_function(lua, "load_text", base_loadstring);
   set_function(lua, "load_any", load_any);
   set_function(lua, "gsub_limit", gsub_limit);
@@ -557,6 +574,30 @@ void set_meta_view(lua_State* lua) {
   lua_pop(lua, 1);
 }
 
+// The same globals as the content on top of the stack, with libraries instead of their fronts, in a table above it.
+void push_plain_globals(lua_State* lua) {
+  const int content = lua_gettop(lua);
+  lua_getfield(lua, LUA_REGISTRYINDEX, kFronts);
+  const int fronts = lua_gettop(lua);
+  lua_createtable(lua, 0, 64);
+  lua_pushnil(lua);
+  while (lua_next(lua, content) != 0) {
+    lua_pushvalue(lua, -2);
+    lua_insert(lua, -2);  // …, key, key, value
+    lua_pushvalue(lua, -1);
+    lua_rawget(lua, fronts);
+    if (lua_isnil(lua, -1)) {
+      lua_pop(lua, 1);
+    } else {
+      lua_remove(lua, -2);
+    }
+    lua_rawset(lua, -4);
+  }
+  lua_getmetatable(lua, content);  // what is missing is an error here, too
+  lua_setmetatable(lua, -2);
+  lua_remove(lua, fronts);
+}
+
 void set_api(lua_State* lua) {
   lua_pushvalue(lua, -1);
   lua_setfield(lua, -3, "redis");
@@ -584,6 +625,8 @@ void build_function_globals(lua_State* lua, int globals, int exports, Sandbox* s
   set_meta_view(lua);
   sandbox->function_front_ref = luaL_ref(lua, LUA_REGISTRYINDEX);
   lua_pop(lua, 1);
+  push_plain_globals(lua);
+  sandbox->function_plain_ref = luaL_ref(lua, LUA_REGISTRYINDEX);
   lua_setfield(lua, LUA_REGISTRYINDEX, kFunctionGlobals);
 
   lua_newtable(lua);
@@ -635,6 +678,8 @@ void build_sandbox(lua_State* lua, Sandbox* sandbox) {
   open_library(lua, LUA_BITLIBNAME, luaopen_bit);
   push_prelude(lua);
   const int exports = lua_gettop(lua);
+  lua_getfield(lua, exports, "is_plain");
+  sandbox->is_plain_ref = luaL_ref(lua, LUA_REGISTRYINDEX);
 
   lua_newtable(lua);
   const int globals = lua_gettop(lua);
@@ -676,6 +721,7 @@ void push_script_globals(lua_State* lua) {
   lua_rawset(lua, -3);
   lua_pop(lua, 1);
   lua_insert(lua, content);  // front, content
+  push_plain_globals(lua);
 }
 
 void drop_script_globals(lua_State* lua) {

@@ -13,12 +13,16 @@ namespace synap {
 // Registry references to what a run needs.
 struct Sandbox {
   int function_front_ref = LUA_NOREF;  // the _G of function libraries
+  int function_plain_ref = LUA_NOREF;  // what functions that are plain see instead
+  int is_plain_ref = LUA_NOREF;        // a function that tells whether one is
 };
 
 // Opens the libraries and builds the globals of scripts and of function libraries. Call once for a state.
 void build_sandbox(lua_State* lua, Sandbox* sandbox);
 
-// Pushes the front and the content of a fresh _G for EVAL scripts, in which KEYS and ARGV can be set raw.
+// Pushes the front and the content of a fresh _G for EVAL scripts, and the globals of plain ones. In the latter two KEYS and
+// ARGV can be set raw. A plain function (see lua_prelude.cc) cannot change what it sees, so it needs no fronts, and reading
+// a global or redis.call is one step for it.
 void push_script_globals(lua_State* lua);
 // Forgets the front on top of the stack and pops it.
 void drop_script_globals(lua_State* lua);

@@ -218,7 +218,8 @@ void Client::finish_reply() {
     if (session_.has(kSessionReplyOff | kSessionReplySkip)) output_.truncate(reply_begin_);
     session_.clear(kSessionReplySkip);
     const Command* command = session_.shared->last_command.load(std::memory_order_relaxed);
-    if (!session_.has(kSessionMulti) && !command->has(kKeepsCaching)) session_.clear(kSessionTrackingCaching);
+    const bool keeps = command != nullptr && command->has(kKeepsCaching);  // null: it was unknown
+    if (!session_.has(kSessionMulti) && !keeps) session_.clear(kSessionTrackingCaching);
   }
   if (held_pushes_ != nullptr) [[unlikely]] {
     output_.append_all(std::move(*held_pushes_));

@@ -178,6 +178,7 @@ ShardMask Dispatcher::session_mask(const Session& session, const Command* comman
 
 void Dispatcher::reject(Caller& caller, const Command* command, std::string_view error) {
   Session& session = caller.session();
+  note_call(session, command);
   if (command != nullptr && command->has(kRunsQueue)) {
     abort_transaction(caller);
     if (error.starts_with("ERR ")) error.remove_prefix(4);

@@ -167,6 +167,8 @@ TEST_CASE("OPTIN and OPTOUT go by CLIENT CACHING, for one command") {
   reader.call({"CLIENT", "TRACKING", "on", "OPTIN"});
   CHECK(told({{"GET", "a"}}) == "");
   CHECK(told({{"CLIENT", "CACHING", "yes"}, {"CLIENT", "GETNAME"}, {"GET", "a"}, {"GET", "b"}}) == "invalidate a;");
+  CHECK(told({{"CLIENT", "CACHING", "yes"}, {"NOSUCH"}, {"GET", "a"}}) == "");
+  CHECK(told({{"CLIENT", "CACHING", "yes"}, {"GET"}, {"GET", "a"}}) == "");
   CHECK(told({{"CLIENT", "CACHING", "yes"}, {"MULTI"}, {"GET", "a"}, {"GET", "b"}, {"EXEC"}}) == "invalidate a;invalidate b;");
   CHECK(reader.call({"CLIENT", "CACHING", "no"}) == "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.");
   CHECK(reader.call({"CLIENT", "TRACKING", "on", "OPTOUT"}).starts_with("ERR You can't switch OPTIN/OPTOUT"));

@@ -107,13 +107,14 @@ TEST_CASE("a kill cannot be swallowed") {
            "function() while true do end end}).y",
            "return tostring(setmetatable({}, {__tostring = function() while true do end end}))",
        }) {
-    CAPTURE(code);
+    CAPTURE(std::string(code));
     Script script(engine, code);
     ScriptRun* run = script.begin(&host);
     for (int i = 0; i < 3; ++i) REQUIRE(engine.resume(run) == ScriptState::kSliced);
     run->request_kill();
     REQUIRE(engine.resume(run) == ScriptState::kFailed);
     const std::string reply = take_result(engine, run);
+    CAPTURE(reply);
     CHECK(contains(reply, "-ERR Script killed by user with SCRIPT KILL. script: sha, on @user_script:1."));
   }
   CHECK(eval(engine, "return 'alive'") == "$5\r\nalive\r\n");
@@ -289,6 +290,86 @@ TEST_CASE("library code registers functions and is stopped when it takes too lon
   run->request_kill();
   CHECK(engine.resume(run) == ScriptState::kFailed);
   CHECK(contains(take_result(engine, run), "-ERR Script killed by user with FUNCTION KILL."));
+}
+
+// Plain scripts see libraries without the tables that protect them: none of these may count as one.
+TEST_CASE("whatever way a script takes to change what it sees, it cannot") {
+  LuaEngine engine({});
+  constexpr std::string_view kProbe = "return {redis.call == nil, string.len == nil, type(redis.call), KEYS[1]}";
+  const std::string before = eval(engine, kProbe);
+  for (const char* code : {
+           "redis = nil",
+           "KEYS = 1",
+           "x = 1",
+           "local function f() return function() y = 2 end end f()()",
+           "redis.call = nil",
+           "redis['call'] = nil",
+           "redis[1] = 2",
+           "local r = redis r.call = nil",
+           "local r = (KEYS[1] and redis or redis) r.call = nil",
+           "local r, s = redis, string s.len = nil",
+           "(redis or cjson).call = nil",
+           "local t = {redis} t[1].call = nil",
+           "local function f(t) t.len = nil end f(string)",
+           "local f = function() return string end f().len = nil",
+           "_G.redis.call = nil",
+           "_G.redis = nil",
+           "loadstring('redis.call = nil')()",
+           "loadstring('string.len = nil')()",
+           "load(function() return nil end) rawset(string, 'len', nil)",
+           "rawset(redis, 'call', nil)",
+           "setmetatable(redis, nil)",
+           "for k in pairs(redis) do redis[k] = nil end",
+           "local k = 'call' redis[k] = nil",
+           "cjson.encode, cjson.decode = nil, nil",
+           "local redis = redis redis.call = nil",
+           "if redis.call then redis = 1 end",
+       }) {
+    CAPTURE(code);
+    CHECK(eval(engine, code).starts_with("-ERR "));
+    CHECK(eval(engine, kProbe) == before);
+  }
+  CHECK(contains(eval(engine, "return missing"), "Script attempted to access nonexistent global variable 'missing'"));
+  CHECK(contains(eval(engine, "local t = missing.field"), "nonexistent global variable 'missing'"));
+}
+
+TEST_CASE("plain scripts and others see their own KEYS, in turn and at the same time") {
+  LuaEngine engine({});
+  FakeHost host;
+  Script plain(engine, "return KEYS[1]");
+  Script other(engine, "local g = _G return loadstring('return KEYS[1]')() .. g.KEYS[1]");
+  for (const char* key : {"a", "b"}) {
+    ScriptRun* first = plain.begin(&host, {key});
+    ScriptRun* second = other.begin(&host, {"x"});
+    ScriptRun* third = plain.begin(&host, {"c"});
+    CHECK(engine.resume(third) == ScriptState::kDone);
+    CHECK(engine.resume(second) == ScriptState::kDone);
+    CHECK(engine.resume(first) == ScriptState::kDone);
+    CHECK(take_result(engine, third) == "$1\r\nc\r\n");
+    CHECK(take_result(engine, second) == "$2\r\nxx\r\n");
+    CHECK(take_result(engine, first) == "$1\r\n" + std::string(key) + "\r\n");
+  }
+}
+
+TEST_CASE("functions of libraries cannot change what they see either") {
+  LuaEngine engine({});
+  FakeHost host;
+  for (const char* body : {"redis.call = nil", "x = 1", "local s = string s.len = nil", "_G.redis = nil", "return KEYS",
+                           "local r = redis return (function() r.call = nil end)()"}) {
+    CAPTURE(body);
+    LibraryLoad load;
+    std::string error;
+    REQUIRE(engine.run_library("redis.register_function('f', function() " + std::string(body) + " end)", 0, &load, &error));
+    ScriptRun* run = engine.begin_function(load.functions[0].callback_ref, "f", {}, {}, &host);
+    CHECK(engine.resume(run) == ScriptState::kFailed);
+    CHECK(take_result(engine, run).starts_with("-ERR "));
+    LibraryLoad probe;
+    REQUIRE(engine.run_library("redis.register_function('g', function() return type(redis.call) .. string.len('ab') end)", 0,
+                               &probe, &error));
+    run = engine.begin_function(probe.functions[0].callback_ref, "g", {}, {}, &host);
+    CHECK(engine.resume(run) == ScriptState::kDone);
+    CHECK(take_result(engine, run) == "$9\r\nfunction2\r\n");
+  }
 }
 
 TEST_CASE("source is rewritten only around calls after return") {
