@@ -301,10 +301,14 @@ void Aof::begin_increment(Begun* begun) {
   auto file = files_->open(path(name), FileSystem::Mode::kReplace);
   // Only the last increment may end early, so the one before must be whole when there is another.
   begun->increment = next.increments.back().sequence;
-  begun->failed = !file.ok() || !writer_.sync_written() || !files_->sync_directory(directory()).ok() || !persist(next).ok();
+  Status status = file.ok() ? Status() : file.status();
+  if (status.ok() && !writer_.sync_written()) status = Status(StatusCode::kIoError, writer_.last_error());
+  if (status.ok()) status = files_->sync_directory(directory());
+  if (status.ok()) status = persist(next);
+  begun->failed = !status.ok();
   if (begun->failed) {
-    static_cast<void>(take_back_manifest());
-    log_warning("Can't open the append-only file %s, the rewrite under way is void.", name.c_str());
+    log_warning("Can't open the append-only file %s, the rewrite under way is void: %s", name.c_str(), status.detail().c_str());
+    if (take_back_manifest() && file.ok()) static_cast<void>(files_->remove(path(name)));
     return;
   }
   log_notice("Creating AOF incr file %s on background rewrite", name.c_str());
@@ -366,7 +370,10 @@ bool Aof::install(const std::string& temporary_base, const Rewrite& rewrite) {
     return false;
   }
   // The names first: a manifest must not be there before what it names.
-  if (!files_->sync_directory(directory()).ok() || !persist(next).ok()) {
+  status = files_->sync_directory(directory());
+  if (!status.ok()) log_warning("Could not sync the AOF directory %s: %s", directory().c_str(), status.detail().c_str());
+  if (status.ok()) status = persist(next);
+  if (!status.ok()) {
     if (!take_back_manifest()) return false;
     static_cast<void>(files_->remove(path(next.base->name)));
     if (rewrite.first) static_cast<void>(files_->rename(path(next.increments.back().name), temporary_increment()));
@@ -387,18 +394,25 @@ bool Aof::install(const std::string& temporary_base, const Rewrite& rewrite) {
   return true;
 }
 
-// Freeing the blocks of a big file takes its time: not on a thread that somebody waits for.
+// The manifest names a file until it is gone: otherwise nobody would ever remove what a crash left.
 void Aof::remove_history() {
   AofManifest next = manifest();
   if (next.history.empty() || server_->config->current().aof_disable_auto_gc) return;
-  for (const AofFile& file : next.history) {
-    log_notice("Removing the history file %s in the background", file.name.c_str());
-    background_free([files = files_, name = path(file.name)] { static_cast<void>(files->remove(name)); }, 0);
-  }
-  next.history.clear();
+  std::erase_if(next.history, [this](const AofFile& file) { return remove_file(file.name); });
   if (!persist(next).ok()) return;
   LockGuard guard(mutex_);
   manifest_ = std::move(next);
+}
+
+// Freeing the blocks of a big file takes its time, when it is closed: not on a thread that somebody waits for.
+bool Aof::remove_file(const std::string& name) {
+  log_notice("Removing the history file %s in the background", name.c_str());
+  auto file = files_->open(path(name), FileSystem::Mode::kRead);
+  const Status removed = files_->remove(path(name));
+  if (file.ok()) background_free([held = std::shared_ptr<File>(std::move(*file))]() mutable { held = nullptr; }, 0);
+  if (removed.ok() || removed.code() == StatusCode::kNotFound) return true;
+  log_warning("Could not remove the history file %s: %s", name.c_str(), removed.detail().c_str());
+  return false;
 }
 
 void Aof::measure() {

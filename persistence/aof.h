@@ -111,6 +111,8 @@ class Aof {
   void begin_temporary_increment(Begun* begun);
   bool install(const std::string& temporary_base, const Rewrite& rewrite);
   void remove_history();
+  // False: it is still there.
+  bool remove_file(const std::string& name);
   void measure();
   // On reactor 0.
   void rewrite_ended(const ForkedChild::Outcome& outcome, const Rewrite& rewrite);

@@ -13,8 +13,6 @@ namespace synap {
 
 namespace {
 
-constexpr std::string_view kRdbMagic = "REDIS";
-
 unsigned long long printable(uint64_t number) { return number; }
 
 class FileReplay {
@@ -31,7 +29,9 @@ class FileReplay {
     const Result<uint64_t> bytes = (*file)->size();
     if (!bytes.ok()) return failed(bytes.status().detail());
     uint64_t begin = 0;
-    if (starts_with_rdb()) {
+    const Result<bool> rdb = begins_with_rdb(load_.files, path_);
+    if (!rdb.ok()) return failed(rdb.status().detail());
+    if (*rdb) {
       const Status preamble = load_preamble(file->get(), &begin, result);
       if (!preamble.ok()) return preamble;
       // The RDB reader has read ahead.
@@ -44,13 +44,6 @@ class FileReplay {
   }
 
  private:
-  bool starts_with_rdb() {
-    auto file = load_.files->open(path_, FileSystem::Mode::kRead);
-    char magic[kRdbMagic.size()];
-    size_t got = 0;
-    return file.ok() && (*file)->read(magic, sizeof magic, &got).ok() && std::string_view(magic, got) == kRdbMagic;
-  }
-
   Status load_preamble(File* file, uint64_t* end, RdbLoadResult* result) {
     log_notice("Reading RDB base file on AOF loading...");
     FileSource source(file);

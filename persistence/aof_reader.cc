@@ -13,8 +13,19 @@ namespace {
 
 constexpr size_t kLineMax = kAofAnnotationMax;
 constexpr int64_t kBulkMax = INT64_MAX / 2;
+constexpr std::string_view kRdbMagic = "REDIS";
 
 }  // namespace
+
+Result<bool> begins_with_rdb(FileSystem* files, const std::string& path) {
+  auto file = files->open(path, FileSystem::Mode::kRead);
+  if (!file.ok()) return file.status();
+  char magic[kRdbMagic.size()];
+  size_t got = 0;
+  const Status status = (*file)->read(magic, sizeof magic, &got);
+  if (!status.ok()) return status;
+  return std::string_view(magic, got) == kRdbMagic;
+}
 
 AofReader::Next AofReader::damaged(std::string_view why) {
   error_ = why;

@@ -13,6 +13,9 @@
 
 namespace synap {
 
+// Whether the file begins with an RDB part. One that cannot be read is neither: nobody should call it damaged.
+Result<bool> begins_with_rdb(FileSystem* files, const std::string& path);
+
 class AofReader {
  public:
   enum class Next : uint8_t {

@@ -11,8 +11,6 @@ namespace synap {
 
 namespace {
 
-constexpr std::string_view kRdbMagic = "REDIS";
-
 unsigned long long printable(uint64_t number) { return number; }
 
 // Which of a manifest's files; redis-check-aof names them so.
@@ -23,13 +21,6 @@ struct Part {
   bool last;
 };
 
-bool begins_as_rdb(FileSystem* files, const std::string& path) {
-  auto file = files->open(path, FileSystem::Mode::kRead);
-  char magic[kRdbMagic.size()];
-  size_t got = 0;
-  return file.ok() && (*file)->read(magic, sizeof magic, &got).ok() && std::string_view(magic, got) == kRdbMagic;
-}
-
 class PartCheck {
  public:
   PartCheck(FileSystem* files, const AofCheck& check, const Part& part) : files_(files), check_(check), part_(part) {}
@@ -37,8 +28,9 @@ class PartCheck {
   bool run() {
     auto file = files_->open(part_.path, FileSystem::Mode::kRead);
     const Result<uint64_t> size = file.ok() ? (*file)->size() : Result<uint64_t>(file.status());
-    if (!size.ok()) {
-      std::printf("Cannot open file %s: %s, aborting...\n", part_.path.c_str(), size.status().detail().c_str());
+    const Result<bool> rdb = size.ok() ? begins_with_rdb(files_, part_.path) : Result<bool>(size.status());
+    if (!rdb.ok()) {
+      std::printf("Cannot open file %s: %s, aborting...\n", part_.path.c_str(), rdb.status().detail().c_str());
       return false;
     }
     bytes_ = *size;
@@ -47,7 +39,7 @@ class PartCheck {
       return true;
     }
     uint64_t begin = 0;
-    if (begins_as_rdb(files_, part_.path)) {
+    if (*rdb) {
       if (!check_rdb_part(file->get(), part_.name, &begin)) {
         std::printf("RDB preamble of AOF file is not sane, aborting.\n");
         return false;
@@ -200,7 +192,8 @@ int check_all(FileSystem* files, const AofCheck& check) {
   if (manifest->base) {
     const AofFile& base = *manifest->base;
     const Part part{"BASE AOF", base.name, folder + base.name, manifest->increments.empty()};
-    std::printf("Start to check BASE AOF (%s format).\n", begins_as_rdb(files, part.path) ? "RDB" : "RESP");
+    const Result<bool> rdb = begins_with_rdb(files, part.path);
+    std::printf("Start to check BASE AOF (%s format).\n", rdb.ok() && *rdb ? "RDB" : "RESP");
     if (!PartCheck(files, check, part).run()) return 1;
   }
   if (!manifest->increments.empty()) std::printf("Start to check INCR files.\n");

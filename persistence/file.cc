@@ -113,16 +113,15 @@ Result<std::string> read_file(FileSystem* files, const std::string& path) {
 
 Status replace_file(FileSystem* files, const std::string& directory, const std::string& path, std::string_view bytes) {
   const std::string temporary = directory + "/temp-" + path.substr(path.rfind('/') + 1);
-  {
-    auto file = files->open(temporary, FileSystem::Mode::kReplace);
-    if (!file.ok()) return file.status();
-    size_t written = 0;
-    Status status = (*file)->write(bytes, &written);
-    if (status.ok()) status = (*file)->sync();
-    if (!status.ok()) return status;
-  }
-  const Status renamed = files->rename(temporary, path);
-  return renamed.ok() ? files->sync_directory(directory) : renamed;
+  auto file = files->open(temporary, FileSystem::Mode::kReplace);
+  if (!file.ok()) return file.status();
+  size_t written = 0;
+  Status status = (*file)->write(bytes, &written);
+  if (status.ok()) status = (*file)->sync();
+  if (status.ok()) status = files->rename(temporary, path);
+  if (status.ok()) return files->sync_directory(directory);
+  static_cast<void>(files->remove(temporary));
+  return status;
 }
 
 }  // namespace synap

@@ -48,7 +48,7 @@ bool RdbReader::fill(size_t size) {
   return true;
 }
 
-bool RdbReader::need(size_t size) {
+bool RdbReader::need_more(size_t size) {
   if (failed()) return false;
   if (fill(size)) return true;
   truncated_ = true;

@@ -69,7 +69,8 @@ class RdbReader {
 
   // Makes `size` bytes contiguous from at_ on. False: the source has no more.
   bool fill(size_t size);
-  bool need(size_t size);
+  bool need(size_t size) { return end_ - at_ >= size && !failed() ? true : need_more(size); }
+  bool need_more(size_t size);
   template <class T>
   T number();
   std::string_view lzf_string();

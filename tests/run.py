@@ -35,6 +35,7 @@ SUITES = [
     ("differential", ["tests/differential/differential.py", "--seconds", "120"], RELEASE, server(RELEASE), 900),
     ("tcl", ["tcl-compat/run"], RELEASE, server(RELEASE), 900),
     ("crash", ["tests/crash/crash.py", "--rounds", "30"], RELEASE, server(RELEASE), 900),
+    ("faults", ["tests/crash/faults.py", "--seconds", "60"], RELEASE, server(RELEASE), 900),
     ("clients", ["tests/clients/run.py"], RELEASE, server(RELEASE), 400),
     ("access", ["tests/access.py"], RELEASE, server(RELEASE), 900),
     ("coverage", ["tests/coverage.py"], RELEASE, server(RELEASE), 60),

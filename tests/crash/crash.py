@@ -34,14 +34,15 @@ SCHEDULING_S = 0.6  # how much later than its time a thread of a busy machine ma
 class Server:
     """One process over the data folder, until it is killed."""
 
-    def __init__(self, life, directives, recorded):
+    def __init__(self, life, directives, recorded, more_environment=None, wait=True):
         self.life, self.recorded, self.port = life, recorded, free_port()
         self.records = os.path.join(life.folder, "records")
         shutil.rmtree(self.records, ignore_errors=True)
         os.mkdir(self.records)
         self.disk = Disk(life.data) if recorded else None
         binary = os.path.join(os.path.dirname(synap_binary()), "synap-crash-server") if recorded else synap_binary()
-        environment = {**os.environ, "SYNAP_RECORDS": self.records, "SYNAP_SYNC_US": str(life.rng.choice((0, 500, 5000)))}
+        environment = {**os.environ, "SYNAP_RECORDS": self.records, "SYNAP_SYNC_US": str(life.rng.choice((0, 500, 5000))),
+                       **(more_environment or {})}
         command = [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", life.data, "--enable-debug-command", "yes",
                    *directives]
         with open(life.log, "ab") as log:
@@ -49,7 +50,8 @@ class Server:
             log.flush()
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment,
                                             cwd=life.data, start_new_session=True)
-        self.wait_ready()
+        if wait:
+            self.wait_ready()
 
     def wait_ready(self):
         deadline = time.time() + 60

@@ -1,5 +1,6 @@
 // synap-crash-server: the server, with its files recorded (recorded_files.h) for the crash tests.
 //   SYNAP_RECORDS  the folder for the records;  SYNAP_SYNC_US  how long a sync takes at most
+//   SYNAP_FAULT    the operation that fails (faulty_files.h)
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -7,6 +8,7 @@
 
 #include "server/base/number.h"
 #include "server/program.h"
+#include "tests/crash/faulty_files.h"
 #include "tests/crash/recorded_files.h"
 
 int main(int argc, char** argv) {
@@ -17,6 +19,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "SYNAP_RECORDS must be a folder, SYNAP_SYNC_US a number\n");
     return 2;
   }
-  synap::RecordedFiles files(folder, sync_us_max);
+  synap::RecordedFiles recorded(folder, sync_us_max);
+  const char* fault = std::getenv("SYNAP_FAULT");
+  synap::FaultyFiles files(&recorded, fault != nullptr ? fault : "none:0");
   return synap::run_server(std::vector<std::string>(argv + 1, argv + argc), argv[0], &files);
 }
