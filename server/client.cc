@@ -140,7 +140,11 @@ void Client::count_input(size_t bytes) {
 void Client::run() {
   if (suspended_) {
     parser_.keep_tail();
-    if (parser_.buffered_bytes() > kPendingInputMax) connection_.pause_reading();
+    if (!input_must_run()) {
+      static_cast<void>(over_query_limit());  // it reads on, or it would not see its peer's end
+    } else if (parser_.buffered_bytes() > kPendingInputMax) {
+      connection_.pause_reading();
+    }
     return;
   }
   CommandBatch* batch = &host_->batch;
@@ -157,8 +161,13 @@ void Client::run_parsed(CommandBatch* batch, ParseOutcome outcome) {
   }
   host_->server->tracking_table->broadcast();
   flush();
+  if (ended_ && !input_must_run()) begin_close();
   if (holds_much()) publish_sizes();
 }
+
+// The command under way will run by itself, and then what came behind it. Not so if it waits for keys or for the end of a
+// pause: these waits end with the client.
+bool Client::input_must_run() const { return suspended_ && waiter_ == nullptr && !session_.has(kSessionPostponed); }
 
 // A command that is not complete yet may not grow for ever. True: the client is being closed.
 bool Client::over_query_limit() {
@@ -241,24 +250,32 @@ void Client::resume() {
   host_->dispatcher->begin_turn();
   suspended_ = false;
   finish_reply();
-  if (closing_) return release_if_idle();
+  if (closing_) {
+    end_session();
+    return release_if_idle();
+  }
   suspended.command = nullptr;
   suspended.args = StoredArgs();
-  connection_.resume_reading();
+  if (!ended_) connection_.resume_reading();
+  if (session_.has(kSessionCloseAfterReply)) return flush();
   parser_.feed({});
   run();
 }
 
 // Woken by a lock's release, on any thread.
 void Client::wake() {
-  host_->reactor->post([this] {
-    if (host_->dispatcher->retry(*this) == Outcome::kDone) resume();
-  });
+  host_->reactor->post([this] { retry(); });
+}
+
+void Client::retry() {
+  host_->dispatcher->begin_turn();
+  if (host_->dispatcher->retry(*this) == Outcome::kDone) return resume();
+  if (input_must_run()) return;
+  ended_ ? begin_close() : connection_.resume_reading();
 }
 
 void Client::retry_postponed() {
-  if (!session_.has(kSessionPostponed)) return;
-  if (host_->dispatcher->retry(*this) == Outcome::kDone) resume();
+  if (session_.has(kSessionPostponed)) retry();
 }
 
 // --- Blocking.
@@ -291,7 +308,16 @@ void Client::cancel_timeout() {
 }
 
 bool Client::unblock(bool error) {
-  if (waiter_ == nullptr || !waiter_->claim()) return false;
+  if (waiter_ == nullptr) return false;
+  ends_with_error_ = error;
+  if (!waiter_->claim_to_end()) return false;
+  end_wait(waiter_);
+  return true;
+}
+
+void Client::end_wait(const std::shared_ptr<Waiter>& waiter) {
+  if (waiter_ != waiter) return;
+  const bool error = ends_with_error_;
   host_->dispatcher->forget_waiter(*host_->reactor, waiter_);
   host_->dispatcher->count_unblocked(*waiter_, error);
   leave_blocked_state();
@@ -304,16 +330,22 @@ bool Client::unblock(bool error) {
   } else {
     null_array_on_timeout_ ? reply_.null_array() : reply_.null();
   }
-  resume();
-  return true;
+  resume_later();
+}
+
+// Not inside the command of another client that ended the wait: what follows here is not part of that.
+void Client::resume_later() {
+  host_->reactor->post([this] { resume(); });
 }
 
 void Client::retry_blocked(const std::shared_ptr<Waiter>& waiter) {
-  if (waiter_ == waiter) host_->dispatcher->retry_waiter(*host_->reactor, waiter);
+  if (waiter_ != waiter) return;
+  host_->dispatcher->begin_turn();
+  host_->dispatcher->retry_waiter(*host_->reactor, waiter);
 }
 
 void Client::retry_waiting() {
-  if (waiter_ != nullptr) host_->dispatcher->retry_waiter(*host_->reactor, waiter_);
+  if (waiter_ != nullptr) retry_blocked(waiter_);
 }
 
 void Client::complete_blocked(OutputBuffer&& reply) {
@@ -425,7 +457,7 @@ void Client::flush() {
   if (connection_.pending_bytes() != 0) {
     check_output_limit(host_->dispatcher->environment().now_ms);
     publish_sizes();
-  } else if (session_.has(kSessionCloseAfterReply)) {
+  } else if (session_.has(kSessionCloseAfterReply) && !suspended_) {
     begin_close();
   }
 }
@@ -461,7 +493,9 @@ void Client::check_output_limit(int64_t now_ms) {
 void Client::on_end(std::string_view reason) {
   host_->run_gathered();
   close_reason_ = reason;
-  begin_close();
+  ended_ = true;
+  connection_.pause_reading();
+  if (!input_must_run()) begin_close();
 }
 
 void Client::close(bool after_reply) {
@@ -480,17 +514,20 @@ void Client::begin_close() {
   closing_ = true;
   if (waiter_ != nullptr) {
     // Whoever has claimed it just now serves a session of its own: its reply finds no client any more.
-    if (waiter_->claim()) host_->dispatcher->forget_waiter(*host_->reactor, waiter_);
+    static_cast<void>(waiter_->claim_to_end());
+    host_->dispatcher->forget_waiter(*host_->reactor, waiter_);
     leave_blocked_state();
     suspended_ = false;
   }
   if (host_->dispatcher->forget_postponed(session_)) suspended_ = false;  // it had not begun
-  host_->server->end_session(session_, *host_->dispatcher, *host_->reactor);
+  if (!suspended_) end_session();  // else when the command under way, which has the session, is done
   host_->server->clients->remove(host_->reactor->index(), id());
   host_->server->client_eviction->account(-static_cast<int64_t>(std::exchange(counted_bytes_, 0)));
   settle_message_bytes();
   connection_.close();
 }
+
+void Client::end_session() { host_->server->end_session(session_, *host_->dispatcher, *host_->reactor); }
 
 void Client::on_closed() {
   closed_ = true;

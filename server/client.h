@@ -2,7 +2,8 @@
 // one write. Lives on its reactor; only that thread touches it, except while one of its commands runs on a worker, when
 // the reactor leaves it alone.
 // States: running (reads and runs); suspended (a command waits for shards, a worker, a pause: input is kept); blocked (a
-// command waits for keys: the same, with a time-out); closing (the socket is closed; freed when nothing runs any more).
+// command waits for keys: the same, with a time-out); ended (the peer is gone, but had sent more behind a command that is
+// suspended: all of that still runs); closing (the socket is closed; freed when nothing runs any more).
 #pragma once
 
 #include <array>
@@ -89,6 +90,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   void deliver_shared(const SharedBytes& encoded) override;
   void close(bool after_reply) override;
   bool unblock(bool error) override;
+  void end_wait(const std::shared_ptr<Waiter>& waiter) override;
   void retry_blocked(const std::shared_ptr<Waiter>& waiter) override;
   void retry_postponed() override;
   void complete_blocked(OutputBuffer&& reply) override;
@@ -115,7 +117,7 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   static constexpr size_t kFixedOutputBytes = 16 * 1024;
   static constexpr size_t kBatchMax = 64;
   static constexpr int64_t kTrimIdleMs = 2000;             // after which an unfinished command keeps only what came of it
-  static constexpr size_t kPendingInputMax = 1024 * 1024;  // of a suspended client, before its reading stops
+  static constexpr size_t kPendingInputMax = 1024 * 1024;  // behind a command that will run, before reading stops
   static constexpr size_t kGatedOutputMax = 1024 * 1024;   // that waits for the journal, before its reading stops
 
   bool gather(std::span<char> bytes);
@@ -140,6 +142,10 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   void publish_sizes();
   void begin_close();
   void release_if_idle();
+  void end_session();
+  bool input_must_run() const;
+  void retry();
+  void resume_later();
   void cancel_timeout();
   void leave_blocked_state();
 
@@ -157,11 +163,13 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   bool dirty_output_ = false;
   bool flush_queued_ = false;  // it is in ClientHost::flush_queue
   bool gated_ = false;        // its output waits in ClientHost::gated
+  bool ended_ = false;        // the peer is gone; closes when what it sent has run
   bool closing_ = false;
   bool closed_ = false;
   bool gathered_ = false;     // an input of it is in ClientHost::gathered
   bool direct_read_ = false;  // the read under way goes into the parser's block
   std::shared_ptr<Waiter> waiter_;
+  bool ends_with_error_ = false;  // the wait, if whoever serves it finds nothing
   bool null_array_on_timeout_ = true;
   std::string_view timeout_reply_;
   uint64_t timeout_timer_ = 0;

@@ -1,6 +1,7 @@
 #include "server/dispatch.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -317,10 +318,16 @@ Outcome Dispatcher::dispatch(Caller& caller, const Args& args) {
 }
 
 Outcome Dispatcher::retry(Caller& caller) {
-  forget_postponed(caller.session());
+  const bool postponed = forget_postponed(caller.session());
   Caller::Suspended& suspended = caller.suspended;
   if (suspended.long_call != nullptr) return continue_sliced(caller);
+  if (caller.gone()) {
+    withdraw(caller, &suspended.guard);
+    return Outcome::kDone;
+  }
   const Args args = suspended.args.args();
+  // Its user's rights may have changed meanwhile.
+  if (postponed && !check_call(caller, suspended.command, args)) return Outcome::kDone;
   const uint32_t hit = states_against(caller.session(), suspended.command, args);
   if ((hit & kStateBusyScript) != 0 && !suspended.guard.held()) {
     return refuse_as_busy(caller, suspended.command, &suspended.guard);
@@ -341,9 +348,14 @@ void Dispatcher::postpone(Caller& caller, uint32_t states) {
   caller.session().set(kSessionPostponed);
   note_call(caller.session(), caller.suspended.command);
   server_.blocked_clients.fetch_add(1, std::memory_order_relaxed);
-  if ((states & (kStatePausedAll | kStatePausedWrites)) != 0) return server_.pause.postpone(id);
-  server_.journal_full.add(id);
+  constexpr uint32_t kPaused = kStatePausedAll | kStatePausedWrites;
   // It may have been over before the client was on the list.
+  if ((states & kPaused) != 0) {
+    server_.pause.postpone(id);
+    if ((server_.state->get() & kPaused & states) == 0) server_.pause.retry_all(server_.clients);
+    return;
+  }
+  server_.journal_full.add(id);
   if (!server_.state->has(kStateJournalFull)) server_.journal_full.retry_all(server_.clients);
 }
 
@@ -352,6 +364,12 @@ bool Dispatcher::forget_postponed(Session& session) {
   session.clear(kSessionPostponed);
   server_.blocked_clients.fetch_sub(1, std::memory_order_relaxed);
   return true;
+}
+
+// What waited for shards has not begun, and will not.
+void Dispatcher::withdraw(Caller& caller, ShardGuard* guard) {
+  if (std::exchange(caller.suspended.counted_hand_over, false)) server_.guards->take_back();
+  guard->held() ? guard->release() : server_.guards->pass_on_growing();
 }
 
 void Dispatcher::suspend(Caller& caller, const Command* command, const Args& args, bool resumed) {
@@ -419,8 +437,7 @@ bool Dispatcher::is_busy(const Caller& caller, const Command* command, ShardMask
 }
 
 Outcome Dispatcher::refuse_as_busy(Caller& caller, const Command* command, ShardGuard* guard) {
-  if (std::exchange(caller.suspended.counted_hand_over, false)) server_.guards->take_back();
-  guard->held() ? guard->release() : server_.guards->pass_on_growing();
+  withdraw(caller, guard);
   reject(caller, command, server_.scripting->busy_error());
   return Outcome::kDone;
 }
@@ -448,7 +465,14 @@ Dispatcher::Acquired Dispatcher::acquire(Caller& caller, const Command* command,
     guard->try_take(keyspace, registry, mask, mode);
     return Acquired::kYes;
   }
-  if (!guard->growing() && !growing && suspended.attempts < kAttemptsBeforeGrowing) {
+  bool fixed = !guard->growing() && !growing;
+  if (fixed && suspended.attempts >= kAttemptsBeforeGrowing) {
+    // What needs one shard does not wait for the right behind a long script that has others: it tries on.
+    const bool one_shard = std::has_single_bit(mask);
+    fixed = one_shard && !registry->try_take_growing(nullptr);
+    if (one_shard && !fixed) guard->begin_growing(keyspace, registry, mode);
+  }
+  if (fixed) {
     int missed = -1;
     for (int spin = 0; spin < kSpinsBeforeParking; ++spin) {
       missed = guard->try_take(keyspace, registry, mask, mode);

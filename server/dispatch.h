@@ -76,7 +76,7 @@ class Caller : public LockWaiter {
   virtual Reactor& reactor() = 0;
   // The suspended command is done, its reply is in reply()'s buffer: go on with the next.
   virtual void resume() = 0;
-  // The connection ended meanwhile: the command still runs to its end, its reply goes nowhere.
+  // The connection was closed meanwhile: a command that has begun runs to its end, its reply goes nowhere.
   virtual bool gone() const = 0;
   // The suspended command speaks with the client on its socket itself: nobody else reads there until resume().
   virtual void lend_socket() = 0;
@@ -137,7 +137,7 @@ class Dispatcher final : public CommandRunner {
 
   // Runs one command of a client.
   Outcome dispatch(Caller& caller, const Args& args);
-  // Goes on with a suspended one (it was woken, or a pause ended).
+  // Goes on with a suspended one (it was woken, or a pause ended). If its client is gone it never begins.
   Outcome retry(Caller& caller);
   // Whether the session's command waited for the end of a pause, which it does no more.
   bool forget_postponed(Session& session);
@@ -220,6 +220,7 @@ class Dispatcher final : public CommandRunner {
   static void restart(Caller& caller);
   uint32_t states_against(const Session& session, const Command* command, const Args& args);
   void postpone(Caller& caller, uint32_t states);
+  void withdraw(Caller& caller, ShardGuard* guard);
   void suspend(Caller& caller, const Command* command, const Args& args, bool resumed);
 
   void fill(Context* ctx, const Command* command, const Args& args, Session* session, Reply* reply);
@@ -236,6 +237,7 @@ class Dispatcher final : public CommandRunner {
   void serve_key(ShardGuard* guard, const WaiterTable::ReadyKey& ready, Shard& shard);
   bool may_still_run(Context* ctx);
   bool serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& waiter);
+  void give_back(const std::shared_ptr<Waiter>& waiter, bool retry);
   void delete_seen_expired(int db, std::span<const ExpiredSeen> seen);
   void expire_database(Shard& shard, size_t index, int db, int64_t deadline_us);
   void expire_key(DbSlice& slice, int db, Entry* entry);

@@ -39,7 +39,10 @@ struct Dispatcher::ShardTask final : LockWaiter {
   ShardTask(Dispatcher* d, Reactor* r, ShardMask m, GuardedWork w)
       : dispatcher(d), reactor(r), mask(m), work(std::move(w)) {}
   void wake() override {
-    reactor->post([this] { dispatcher->pursue(std::unique_ptr<ShardTask>(this)); });
+    reactor->post([this] {
+      dispatcher->begin_turn();
+      dispatcher->pursue(std::unique_ptr<ShardTask>(this));
+    });
   }
   Dispatcher* dispatcher;
   Reactor* reactor;
@@ -129,9 +132,7 @@ bool Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& 
   }
   if (!covered) {
     // Its other keys lie in shards that stay held: it is run again under its own guard, by its own reactor.
-    waiter->unclaim();
-    const uint64_t id = blocked.session.id();
-    server_.clients->post(id, [waiter](ClientPort& port) { port.retry_blocked(waiter); });
+    give_back(waiter, true);
     return false;
   }
   OutputBuffer output;
@@ -144,7 +145,7 @@ bool Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& 
   ctx.may_block_ = true;
   if (may_still_run(&ctx)) call(&ctx);
   if (ctx.block_request_.has_value()) {
-    waiter->unclaim();
+    give_back(waiter, false);
     return false;
   }
   if (ctx.dirty_ > 0) server_.dirty.fetch_add(ctx.dirty_, std::memory_order_relaxed);
@@ -168,11 +169,22 @@ bool Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& 
   return true;
 }
 
+// Serving found nothing, or not all shards: the waiter waits on, unless its client wanted to end that meanwhile.
+void Dispatcher::give_back(const std::shared_ptr<Waiter>& waiter, bool retry) {
+  const uint64_t id = static_cast<const BlockedCommand&>(*waiter).session.id();
+  if (!waiter->unclaim()) {
+    server_.clients->post(id, [waiter](ClientPort& port) { port.end_wait(waiter); });
+  } else if (retry && waiter->begin_retry()) {
+    server_.clients->post(id, [waiter](ClientPort& port) { port.retry_blocked(waiter); });
+  }
+}
+
 void Dispatcher::retry_waiter(Reactor& reactor, const std::shared_ptr<Waiter>& waiter) {
   auto& blocked = static_cast<BlockedCommand&>(*waiter);
   KeyHashes keys;
   hash_keys(blocked.command, blocked.args.args(), &keys);
   with_shards(reactor, keys.mask(), [this, waiter](ShardGuard* guard) {
+    waiter->end_retry();
     if (!waiter->claim()) return;
     serve_waiter(guard, waiter);
     serve_ready(guard);
@@ -211,8 +223,12 @@ void Dispatcher::pursue(std::unique_ptr<ShardTask> task) {
     static_cast<void>(task.release());  // in a lock's queue until it is woken
     return;
   }
+  // It may run inside a command's handler (CLIENT KILL), whose effects are its own.
+  EffectBuffer outer;
+  std::swap(outer, effects_);
   task->work(&task->guard);
   journal_effects();
+  std::swap(outer, effects_);
   task->guard.release();
 }
 

@@ -445,6 +445,7 @@ void Synap::Impl::deal(int fd, SocketKind kind) {
   for (size_t i = 1; i < lanes.size(); ++i) {
     if (clients->count_on(i) < clients->count_on(fewest)) fewest = i;
   }
+  clients->expect(fewest);
   Lane& lane = lanes[fewest];
   if (fewest == 0) return adopt(lane, fd, kind);
   lane.reactor->post([this, &lane, fd, kind] { adopt(lane, fd, kind); });

@@ -6,6 +6,7 @@ own ssl and redis-cli on the other side.
 import os
 import select
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -132,6 +133,41 @@ class Tests:
         self.check("others are served meanwhile", worst < 0.25, worst)
         self.check("the reply is whole", slow.read() == (b"$", value))
         self.check("what follows it, too", slow.read() == (b"+", b"PONG"))
+        server.stop()
+
+    def test_tls_first_command_beside_what_others_send(self):
+        """A handshake's last flight with a command behind it, read in one turn with another connection's bytes."""
+        server = self.tls_server("--io-threads", "1")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.load_verify_locations(self.file("ca.crt"))
+        context.load_cert_chain(self.file("client.crt"), self.file("client.key"))
+        other = server.connect()
+        for number in range(5):
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            session = context.wrap_bio(incoming, outgoing)
+            with socket.create_connection(("127.0.0.1", server.tls_port), 10) as newcomer:
+                for _ in range(2):
+                    try:
+                        session.do_handshake()
+                    except ssl.SSLWantReadError:
+                        newcomer.sendall(outgoing.read())
+                        incoming.write(newcomer.recv(1 << 16))
+                session.write(encode(["ECHO", "secret" * 1000]))
+                payload = os.urandom(30000)
+                server.process.send_signal(signal.SIGSTOP)
+                newcomer.sendall(outgoing.read())
+                other.send_raw(encode(["ECHO", payload]) * 2)
+                server.process.send_signal(signal.SIGCONT)
+                self.check(f"what the other sent is untouched, {number}", [other.read()[1] == payload for _ in range(2)] == [True, True])
+                while True:
+                    incoming.write(newcomer.recv(1 << 16))
+                    try:
+                        said = session.read(100)
+                        break
+                    except ssl.SSLWantReadError:
+                        pass
+                self.check(f"the first command is answered, {number}", said.startswith(b"$6000\r\nsecret"), said)
         server.stop()
 
     def test_tls_refuses_strangers(self):

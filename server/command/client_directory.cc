@@ -6,13 +6,16 @@
 
 namespace synap {
 
-void ClientDirectory::add(size_t reactor, std::shared_ptr<SharedSession> shared, ClientPort* port) {
+void ClientDirectory::expect(size_t reactor) {
   SYNAP_ASSERT(reactor < kReactorsMax);
+  count_.fetch_add(1, std::memory_order_relaxed);
+  reactor_counts_[reactor].fetch_add(1, std::memory_order_relaxed);
+}
+
+void ClientDirectory::add(size_t reactor, std::shared_ptr<SharedSession> shared, ClientPort* port) {
   shared->reactor.store(static_cast<int>(reactor), std::memory_order_relaxed);
   local_[reactor][shared->id] = port;
   shared->port = port;
-  count_.fetch_add(1, std::memory_order_relaxed);
-  reactor_counts_[reactor].fetch_add(1, std::memory_order_relaxed);
   LockGuard guard(mutex_);
   clients_[shared->id] = std::move(shared);
 }

@@ -32,6 +32,8 @@ class ClientPort {
   virtual void close(bool after_reply) = 0;
   // Ends the wait of a blocked client. With `error` the reply is -UNBLOCKED, else the time-out's null. False: not blocked.
   virtual bool unblock(bool error) = 0;
+  // Whoever served it found nothing, and its wait was to end meanwhile: it does now.
+  virtual void end_wait(const std::shared_ptr<Waiter>& waiter) = 0;
   // A key it waits for became ready, but must be taken under the waiter's own guard.
   virtual void retry_blocked(const std::shared_ptr<Waiter>& waiter) = 0;
   // The command that was held back by a pause may run again.
@@ -51,6 +53,8 @@ class ClientDirectory {
 
   uint64_t next_id() { return next_id_.fetch_add(1, std::memory_order_relaxed); }
 
+  // A new client is on its way to that reactor: it counts from now on, and add() follows. Any thread.
+  void expect(size_t reactor);
   // On the client's reactor.
   void add(size_t reactor, std::shared_ptr<SharedSession> shared, ClientPort* port);
   void remove(size_t reactor, uint64_t id);

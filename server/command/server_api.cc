@@ -23,20 +23,27 @@ void PostponedClients::retry_all(ClientDirectory* clients) {
 }
 
 void PauseState::pause(StateBits* state, int64_t until_ms, bool writes_only) {
+  LockGuard guard(mutex_);
   if (until_ms > until_ms_.load(std::memory_order_relaxed)) until_ms_.store(until_ms, std::memory_order_relaxed);
   state->set(writes_only ? kStatePausedWrites : kStatePausedAll);
 }
 
 void PauseState::unpause(StateBits* state, ClientDirectory* clients) {
+  LockGuard guard(mutex_);
+  end(state, clients);
+}
+
+void PauseState::check(StateBits* state, ClientDirectory* clients, int64_t now_ms) {
+  if (!state->has(kStatePausedWrites | kStatePausedAll)) return;
+  LockGuard guard(mutex_);
+  if (until_ms() <= now_ms) end(state, clients);
+}
+
+void PauseState::end(StateBits* state, ClientDirectory* clients) {
   state->clear(kStatePausedWrites | kStatePausedAll);
   until_ms_.store(0, std::memory_order_relaxed);
   postponed_.retry_all(clients);
 }
-
-void PauseState::check(StateBits* state, ClientDirectory* clients, int64_t now_ms) {
-  if (state->has(kStatePausedWrites | kStatePausedAll) && until_ms() <= now_ms) unpause(state, clients);
-}
-
 
 void Server::add_keyspace_stats(KeyspaceStats* stats) {
   LockGuard guard(mutex_);

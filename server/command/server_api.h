@@ -55,9 +55,13 @@ class PauseState {
   // Called by the timer: ends a pause whose time is over.
   void check(StateBits* state, ClientDirectory* clients, int64_t now_ms);
   void postpone(uint64_t client_id) { postponed_.add(client_id); }
+  void retry_all(ClientDirectory* clients) { postponed_.retry_all(clients); }
   int64_t until_ms() const { return until_ms_.load(std::memory_order_relaxed); }
 
  private:
+  void end(StateBits* state, ClientDirectory* clients) REQUIRES(mutex_);
+
+  Mutex mutex_{LockRank::kServer};  // whoever pauses and whoever ends a pause meet here
   std::atomic<int64_t> until_ms_{0};
   PostponedClients postponed_;
 };

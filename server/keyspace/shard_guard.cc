@@ -17,6 +17,7 @@ bool GuardRegistry::try_take_growing(LockWaiter* waiter) {
     growing_taken_ = true;
     return true;
   }
+  if (waiter == nullptr) return false;
   waiter->next = nullptr;
   (last_waiting_ == nullptr ? first_waiting_ : last_waiting_->next) = waiter;
   last_waiting_ = waiter;

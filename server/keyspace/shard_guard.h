@@ -31,7 +31,7 @@ class GuardRegistry {
     if (single_reactor_ && --handed_over_ == 0) wake_waiters();
   }
 
-  // The growing right. False: somebody has it; the waiter is queued and will be woken.
+  // The growing right. False: somebody has it; the waiter, if there is one, is queued and will be woken.
   bool try_take_growing(LockWaiter* waiter);
   void release_growing();
   // For whoever was woken to take the growing right and does not want it any more: the next may.

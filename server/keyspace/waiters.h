@@ -1,6 +1,7 @@
 // Clients blocked on keys (BLPOP, XREAD BLOCK, …). A Waiter is one blocked command; each shard's WaiterTable lists, for
 // every key in it, its waiters in order of arrival. The table is under the shard's lock; a waiter's own fate is decided
-// by claim(): service, time-out, CLIENT UNBLOCK and disconnection race for it, one wins.
+// by its claim: service, time-out, CLIENT UNBLOCK and disconnection race for it, one wins. Whoever serves may find nothing
+// and give the claim back; who wanted to end the wait meanwhile gets it then.
 #pragma once
 
 #include <atomic>
@@ -20,11 +21,22 @@ namespace synap {
 struct Waiter {
   virtual ~Waiter() = default;
 
-  // True for exactly one caller, who then answers the client.
-  bool claim() { return !claimed_.exchange(true, std::memory_order_acq_rel); }
-  bool claimed() const { return claimed_.load(std::memory_order_acquire); }
-  // Gives a claim back when serving found nothing.
-  void unclaim() { claimed_.store(false, std::memory_order_release); }
+  // To serve it. True for exactly one caller, who then answers the client or gives the claim back.
+  bool claim() {
+    uint8_t free = 0;
+    return state_.compare_exchange_strong(free, kClaimed, std::memory_order_acq_rel);
+  }
+  // To end the wait. False: somebody is about to serve it, and passes the claim on if there is nothing.
+  bool claim_to_end() { return (state_.fetch_or(kClaimed | kEnds, std::memory_order_acq_rel) & kClaimed) == 0; }
+  bool claimed() const { return (state_.load(std::memory_order_acquire) & kClaimed) != 0; }
+  // Serving found nothing. False: the claim goes to the client's reactor, which wants to end the wait.
+  bool unclaim() {
+    uint8_t serving = kClaimed;
+    return state_.compare_exchange_strong(serving, 0, std::memory_order_acq_rel);
+  }
+  // The client is to look again on its reactor. False: it will already.
+  bool begin_retry() { return !retried_.exchange(true, std::memory_order_acq_rel); }
+  void end_retry() { retried_.store(false, std::memory_order_release); }
 
   int db = 0;
   std::vector<std::string> keys;
@@ -32,7 +44,9 @@ struct Waiter {
   bool wake_on_delete = false;
 
  private:
-  std::atomic<bool> claimed_{false};
+  static constexpr uint8_t kClaimed = 1, kEnds = 2;
+  std::atomic<uint8_t> state_{0};
+  std::atomic<bool> retried_{false};
 };
 
 class WaiterTable {

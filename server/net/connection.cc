@@ -192,7 +192,7 @@ void Connection::write_done(int status) {
 
 void Connection::tls_data(std::string_view ciphertext) {
   tls_->feed(ciphertext);
-  if (tls_->established()) return read_plaintext();
+  if (tls_->established()) return read_plaintext(plaintext_half(reactor_->read_buffer()));
   // The bytes lie in the reactor's buffer, and the handshake has to wait for its turn.
   tls_->keep_input();
   if (tls_->kept_bytes() > kHandshakeBytesMax) return fail_tls("too much data before the end of the handshake");
@@ -209,13 +209,16 @@ void Connection::handshake_step() {
   if (closing_ || !tls_->established()) return;
   handshakes_->end(this);
   if (!plain_.empty() && !writing_) flush_waiting();
-  if (!closing_ && !tls_->drained()) read_plaintext();
+  if (closing_ || tls_->drained()) return;
+  // The reactor's buffer may just hold what another connection has read.
+  char record[kRecordBytesMax];
+  read_plaintext(record);
 }
 
-void Connection::read_plaintext() {
+void Connection::read_plaintext(std::span<char> buffer) {
   for (;;) {
     std::span<char> target = owner_->read_target();
-    if (target.empty()) target = plaintext_half(reactor_->read_buffer());
+    if (target.empty()) target = buffer;
     size_t count = 0;
     const TlsSession::Step step = tls_->read(target, &count);
     if (step == TlsSession::Step::kClosed) return owner_->on_end("closed");

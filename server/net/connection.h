@@ -83,6 +83,7 @@ class Connection {
   static constexpr size_t kPiecesMax = 64;
   // Encrypted before the socket is asked to take it; more waits as it is, so that no reply holds up the reactor.
   static constexpr size_t kEncryptedAtOnce = 256 * 1024;
+  static constexpr size_t kRecordBytesMax = 16 * 1024;
   // Of a peer whose handshake waits for its turn.
   static constexpr size_t kHandshakeBytesMax = 128 * 1024;
 
@@ -90,7 +91,7 @@ class Connection {
   void send(OutputBuffer* buffer);
   void tls_data(std::string_view ciphertext);
   void handshake_step();
-  void read_plaintext();
+  void read_plaintext(std::span<char> buffer);
   bool encrypt_waiting();
   void send_tls_output();
   void fail_tls(const std::string& reason);

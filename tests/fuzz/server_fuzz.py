@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Random commands at a server that must stay alive (best built with ASan): lines of the differential test's families and of
 newer.py, heavily damaged; every command of COMMAND with arguments of any kind; broken protocol; DUMP payloads with bytes
-changed, restored and then used. Everything follows from the seed; a round that ends the server is printed and kept.
+changed, restored and then used. Every fourth round is one of life.py: many connections, whatever a client can do.
+Everything follows from the seed; a round that ends the server or leaves something behind is printed and kept.
 
-    tests/fuzz/server_fuzz.py [--binary PATH] [--seconds N] [--seed N|random] [--round K]"""
+    tests/fuzz/server_fuzz.py [--binary PATH] [--seconds N] [--seed N|random] [--round K] [--life]"""
 import argparse
 import os
 import random
@@ -18,6 +19,7 @@ sys.path[:0] = [TESTS, os.path.join(TESTS, "differential"), HERE]
 
 import differential  # noqa: E402
 import grammar  # noqa: E402
+import life  # noqa: E402
 import newer  # noqa: E402
 from server_process import ROOT, ServerProcess, synap_binary  # noqa: E402
 from wire import encode  # noqa: E402
@@ -40,6 +42,8 @@ NOT_FUZZED = {
 SETTINGS = ["--proto-max-bulk-len", "1mb", "--maxmemory", "600mb", "--maxmemory-policy", "noeviction", "--io-threads", "2", "--hz", "100",
             "--busy-reply-threshold", "200", "--lua-time-limit", "200", "--repl-diskless-sync", "no", "--stop-writes-on-bgsave-error", "no"]
 COMMANDS_PER_ROUND = 400
+LIFE_EVERY = 4
+LIFE_SECONDS = 6
 TROUBLE = ("Sanitizer", "runtime error:", "ASSERTION", "crashed by signal", "BUG REPORT")
 
 
@@ -49,6 +53,7 @@ class Fuzzer:
         self.families = [module for module in differential.load_families([]).values() if hasattr(module, "TABLE")] + [newer]
         self.lines = [(template, module.ATOMS) for module in self.families for template in differential.templates(module)]
         self.server = None
+        self.first_used = {}  # by process: memory after its first round of life
         self.table = []
         self.sent = 0
 
@@ -145,6 +150,9 @@ class Fuzzer:
 
     def round(self, number):
         """Plays one round; None, or what went wrong."""
+        if self.options.life or number % LIFE_EVERY == LIFE_EVERY - 1:
+            wrong, history = life.play(self, number, LIFE_SECONDS, grammar.seeded)
+            return self.trouble(number, history, wrong)
         rng = grammar.seeded("fuzz", self.options.seed, number)
         connections = [None] * 3
         history = []
@@ -197,7 +205,7 @@ class Fuzzer:
             connection.close()
             return None
 
-    def trouble(self, number, history):
+    def trouble(self, number, history, wrong=None):
         deadline = time.time() + 20
         answer = None
         while time.time() < deadline and self.server.alive() and answer is None:
@@ -213,9 +221,11 @@ class Fuzzer:
                 time.sleep(0.1)
         log = self.server.log()
         bad = next((word for word in TROUBLE if word in log), None)
-        if self.server.alive() and answer is not None and not bad:
+        if self.server.alive() and answer is not None and not bad and not wrong:
             return None
-        what = f"'{bad}' in the log" if bad else "no answer to PING" if self.server.alive() else f"the server ended with {self.server.process.poll()}"
+        what = wrong or "no answer to PING"
+        if bad or not self.server.alive():
+            what = f"'{bad}' in the log" if bad else f"the server ended with {self.server.process.poll()}"
         folder = os.path.join(ROOT, "build", "fuzz", "server")
         os.makedirs(folder, exist_ok=True)
         path = os.path.join(folder, f"seed{self.options.seed}-round{number}.txt")
@@ -256,6 +266,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", default="1")
     parser.add_argument("--round", type=int, help="play only this round")
+    parser.add_argument("--life", action="store_true", help="only rounds of life.py")
     parser.add_argument("--stop", action="store_true", help="end at the first failure")
     options = parser.parse_args()
     options.seed = str(random.randrange(1 << 32)) if options.seed == "random" else options.seed

@@ -21,6 +21,18 @@ TEST_CASE("maxclients refuses one more with Redis's error") {
   CHECK(eventually([&] { return Client(server.port()).text({"PING"}) == "PONG"; }));
 }
 
+TEST_CASE("maxclients holds for connections that come all at once") {
+  ServerProcess server({"--maxclients", "20", "--io-threads", "4"});
+  std::vector<RawSocket> sockets;
+  for (int i = 0; i < 300; ++i) sockets.emplace_back(server.port());
+  int welcome = 0;
+  for (RawSocket& socket : sockets) {
+    socket.send(encode({"PING"}));
+    welcome += socket.receive(7).substr(0, 7) == "+PONG\r\n" ? 1 : 0;
+  }
+  CHECK(welcome == 20);
+}
+
 TEST_CASE("10,000 connections, all answered") {
   rlimit files = {};
   getrlimit(RLIMIT_NOFILE, &files);
