@@ -35,37 +35,53 @@ class Server:
     """One process over the data folder, until it is killed."""
 
     def __init__(self, life, directives, recorded, more_environment=None, wait=True):
-        self.life, self.recorded, self.port = life, recorded, free_port()
+        self.life, self.directives, self.recorded = life, directives, recorded
+        self.environment = more_environment or {}
         self.records = os.path.join(life.folder, "records")
-        shutil.rmtree(self.records, ignore_errors=True)
-        os.mkdir(self.records)
-        self.disk = Disk(life.data) if recorded else None
-        binary = os.path.join(os.path.dirname(synap_binary()), "synap-crash-server") if recorded else synap_binary()
-        environment = {**os.environ, "SYNAP_RECORDS": self.records, "SYNAP_SYNC_US": str(life.rng.choice((0, 500, 5000))),
-                       **(more_environment or {})}
-        command = [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", life.data, "--enable-debug-command", "yes",
-                   *directives]
-        with open(life.log, "ab") as log:
-            log.write(f"=== {' '.join(command)}\n".encode())
-            log.flush()
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment,
-                                            cwd=life.data, start_new_session=True)
+        self.launch()
         if wait:
             self.wait_ready()
+
+    def launch(self):
+        self.port = free_port()
+        shutil.rmtree(self.records, ignore_errors=True)
+        os.mkdir(self.records)
+        self.disk = Disk(self.life.data) if self.recorded else None
+        binary = os.path.join(os.path.dirname(synap_binary()), "synap-crash-server") if self.recorded else synap_binary()
+        environment = {**os.environ, "SYNAP_RECORDS": self.records, "SYNAP_SYNC_US": str(self.life.rng.choice((0, 500, 5000))),
+                       **self.environment}
+        command = [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.life.data, "--enable-debug-command", "yes",
+                   *self.directives]
+        with open(self.life.log, "ab") as log:
+            log.write(f"=== {' '.join(command)}\n".encode())
+            self.log_begin = log.tell()
+            log.flush()
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment,
+                                            cwd=self.life.data, start_new_session=True)
 
     def wait_ready(self):
         deadline = time.time() + 60
         while time.time() < deadline:
             if self.process.poll() is not None:
-                raise Failure(f"the server did not start: it ended with {self.process.returncode}")
+                if not self.port_was_taken():
+                    raise Failure(f"the server did not start: it ended with {self.process.returncode}")
+                self.launch()
             try:
                 connection = Connection(self.port)
+                mine = connection.info("server")["process_id"] == str(self.process.pid)  # or whoever took the port
                 connection.call("EXISTS", "ready")  # an error while it loads
                 connection.close()
-                return
+                if mine:
+                    return
             except (OSError, ConnectionError, ReplyError):
-                time.sleep(0.01)
+                pass
+            time.sleep(0.01)
         raise Failure("the server was not ready after 60 s")
+
+    def port_was_taken(self):
+        with open(self.life.log, "rb") as log:
+            log.seek(self.log_begin)
+            return b"Address already in use" in log.read()
 
     def kill(self, children_too):
         """The end; with a power cut also of everything that was not synced."""

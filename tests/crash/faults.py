@@ -40,14 +40,8 @@ class Run:
         environment = {"SYNAP_FAULT": fault} if fault else {}
         directives = ["--appendonly", appendonly, "--appendfsync", self.policy, "--appendfsync-interval-ms", "20", "--save", "",
                       "--snapshot-keep", "1"]
-        for last in (False, False, True):
-            self.server = Server(self, directives, True, environment, wait=False)
-            try:
-                self.server.wait_ready()
-                break
-            except Failure:
-                if last or "Address already in use" not in self.log_text().rpartition("is starting")[2]:
-                    raise
+        self.server = Server(self, directives, True, environment, wait=False)
+        self.server.wait_ready()
         self.connection = Connection(self.server.port)
 
     def log_text(self):
