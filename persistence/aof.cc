@@ -294,11 +294,19 @@ Status Aof::write_base(const std::string& target, bool rdb, int64_t now_ms, RdbP
 }
 
 // On the writer's thread: the journal goes on in a new increment.
+// A file that was there before is removed, not emptied: after a power cut its old bytes could be there again.
+Result<std::unique_ptr<File>> Aof::open_new(const std::string& name) {
+  if (files_->exists(name)) {
+    if (const Status removed = files_->remove(name); !removed.ok()) return removed;
+  }
+  return files_->open(name, FileSystem::Mode::kReplace);
+}
+
 void Aof::begin_increment(Begun* begun) {
   AofManifest next = manifest();
   next.increments.push_back(next.next_increment(prefix()));
   const std::string name = next.increments.back().name;
-  auto file = files_->open(path(name), FileSystem::Mode::kReplace);
+  auto file = open_new(path(name));
   // Only the last increment may end early, so the one before must be whole when there is another.
   begun->increment = next.increments.back().sequence;
   Status status = file.ok() ? Status() : file.status();
@@ -321,7 +329,7 @@ void Aof::begin_increment(Begun* begun) {
 }
 
 void Aof::begin_temporary_increment(Begun* begun) {
-  auto file = files_->open(temporary_increment(), FileSystem::Mode::kReplace);
+  auto file = open_new(temporary_increment());
   begun->failed = !file.ok();
   if (begun->failed) {
     log_warning("Can't open the append-only file %s: %s", temporary_increment().c_str(), file.status().detail().c_str());

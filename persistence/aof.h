@@ -107,6 +107,7 @@ class Aof {
     uint64_t switched;   // how often the AOF had been switched off
     std::shared_ptr<Begun> begun;
   };
+  Result<std::unique_ptr<File>> open_new(const std::string& name);
   void begin_increment(Begun* begun);
   void begin_temporary_increment(Begun* begun);
   bool install(const std::string& temporary_base, const Rewrite& rewrite);

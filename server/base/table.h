@@ -100,7 +100,9 @@ class Table {
   ~Table() { release_memory(); }
 
   void swap(Table& other) noexcept {
-    std::swap(root_, other.root_);
+    const uint64_t root = root_;  // whoever prefetches reads it without a lock
+    __atomic_store_n(&root_, other.root_, __ATOMIC_RELEASE);
+    __atomic_store_n(&other.root_, root, __ATOMIC_RELEASE);
     std::swap(size_, other.size_);
     std::swap(deepest_, other.deepest_);
     std::swap(bucket_count_, other.bucket_count_);
