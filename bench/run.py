@@ -229,7 +229,7 @@ class Bench:
 
     def strings(self):
         self.say("## Strings: server CPU per command\n")
-        self.say("One reactor, 50 connections, 1 M keys, 64-byte values. The floor stores nothing.\n")
+        self.say(f"One reactor, 50 connections, {self.scale(1000000):,} keys, 64-byte values. The floor stores nothing.\n")
         self.race([self.synap, self.redis, self.floor, *self.peers], STRINGS,
                   lambda name: [("SET {seq} {value}", 1000000)] if name.startswith(("GET", "SET")) else [])
 
