@@ -118,7 +118,7 @@ Status Aof::open(int64_t now_ms) {
     manifest.base = manifest.next_base(prefix(), rdb);
     log_notice("Creating AOF base file %s on server start", manifest.base->name.c_str());
     RdbProgress progress;
-    status = write_base(path(manifest.base->name), rdb, now_ms, &progress, nullptr);
+    status = write_base(path(manifest.base->name), rdb, rdb_save_options(*server_, now_ms), &progress);
     if (!status.ok()) return failed("create the AOF base file", manifest.base->name, status);
   }
   const bool create = manifest.increments.empty();
@@ -246,10 +246,12 @@ Aof::Started Aof::start_rewrite(int64_t now_ms) {
                         .switched = switched_off_.load(),
                         .begun = std::make_shared<Begun>()};
   const Status made = make_directory();
+  RdbSaveOptions save = rdb_save_options(*server_, now_ms);
   const Status started = !made.ok() ? made : child_->start(
       ForkedChild::Purpose::kRewrite, now_ms,
       [&](RdbProgress* progress, const std::function<void()>& measure) {
-        return write_base(temporary_base_name(getpid()), rewrite.rdb, now_ms, progress, measure);
+        save.on_keys = measure;
+        return write_base(temporary_base_name(getpid()), rewrite.rdb, std::move(save), progress);
       },
       [this, rewrite](const ForkedChild::Outcome& outcome) { rewrite_ended(outcome, rewrite); });
   if (!started.ok()) {
@@ -272,8 +274,7 @@ Aof::Started Aof::start_rewrite(int64_t now_ms) {
 }
 
 // The data set in one file: RDB, or the commands that make it.
-Status Aof::write_base(const std::string& target, bool rdb, int64_t now_ms, RdbProgress* progress,
-                       const std::function<void()>& measure) {
+Status Aof::write_base(const std::string& target, bool rdb, RdbSaveOptions options, RdbProgress* progress) {
   const Config& config = server_->config->current();
   const auto failed = [&](const Status& why) {
     log_warning("Write error writing append only file on disk: %s: %s", target.c_str(), why.detail().c_str());
@@ -283,12 +284,9 @@ Status Aof::write_base(const std::string& target, bool rdb, int64_t now_ms, RdbP
   auto file = files_->open(target, FileSystem::Mode::kReplace);
   if (!file.ok()) return failed(file.status());
   FileSink sink(file->get(), config.aof_rewrite_incremental_fsync ? kSyncEveryBytes : 0);
-  RdbSaveOptions options = rdb_save_options(config, now_ms);
-  options.on_keys = measure;
   options.aof_base = true;
-  const FunctionSet& functions = *server_->scripting->registry().current();
-  Status status = rdb ? save_rdb(*server_->keyspace, functions, options, &sink, progress)
-                      : save_commands(*server_->keyspace, functions, options, config.aof_timestamp_enabled, &sink, progress);
+  Status status = rdb ? save_rdb(*server_->keyspace, options, &sink, progress)
+                      : save_commands(*server_->keyspace, options, config.aof_timestamp_enabled, &sink, progress);
   if (status.ok()) status = (*file)->sync();
   return status.ok() ? status : failed(status);
 }

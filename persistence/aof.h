@@ -93,8 +93,7 @@ class Aof {
   Status persist(const AofManifest& manifest);
   // It was not. True: the one before is, and files that only the failed one names may go.
   bool take_back_manifest();
-  Status write_base(const std::string& target, bool rdb, int64_t now_ms, RdbProgress* progress,
-                    const std::function<void()>& measure);
+  Status write_base(const std::string& target, bool rdb, RdbSaveOptions options, RdbProgress* progress);
   // On the writer's thread.
   struct Begun {
     uint64_t increment = 0;  // the sequence of the one that begins with the base

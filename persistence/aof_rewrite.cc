@@ -201,11 +201,13 @@ class CommandSaver {
 
 }  // namespace
 
-Status save_commands(const Keyspace& keyspace, const FunctionSet& functions, const RdbSaveOptions& options, bool timestamp,
-                     ByteSink* sink, RdbProgress* progress) {
+Status save_commands(const Keyspace& keyspace, const RdbSaveOptions& options, bool timestamp, ByteSink* sink,
+                     RdbProgress* progress) {
   CommandSaver saver(options, sink, progress);
   if (timestamp) saver.stamp(options.now_ms / 1000);
-  for (const auto& [name, library] : functions.libraries) saver.command({"FUNCTION", "LOAD", library->code});
+  if (options.functions != nullptr) {
+    for (const auto& [name, library] : options.functions->libraries) saver.command({"FUNCTION", "LOAD", library->code});
+  }
   for (int db = 0; db < keyspace.databases(); ++db) saver.database(keyspace, db);
   return saver.finish();
 }

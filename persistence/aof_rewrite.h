@@ -7,7 +7,7 @@
 namespace synap {
 
 // Of the options, what concerns RDB alone does not count. `timestamp`: begin with a #TS annotation.
-Status save_commands(const Keyspace& keyspace, const FunctionSet& functions, const RdbSaveOptions& options, bool timestamp,
-                     ByteSink* sink, RdbProgress* progress);
+Status save_commands(const Keyspace& keyspace, const RdbSaveOptions& options, bool timestamp, ByteSink* sink,
+                     RdbProgress* progress);
 
 }  // namespace synap

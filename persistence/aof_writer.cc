@@ -157,7 +157,7 @@ void AofWriter::gather() {
 // Until the next sync is due; 0: now, -1: none is.
 int64_t AofWriter::wait_us() const {
   const bool for_somebody = !sync_waiters_.empty() && synced_offset() < written_offset_;
-  if (unsynced_bytes_ == 0 || file_ == nullptr) return -1;
+  if (unsynced_bytes_ == 0 || file_ == nullptr || background_sync_.started()) return -1;
   const Config& now = config();
   if (now.appendfsync == AppendFsync::kNo && !for_somebody) return -1;
   const int64_t due_us = last_sync_us_ + now.appendfsync_interval_ms * 1000;
@@ -202,7 +202,7 @@ bool AofWriter::write_batch(const Item& item) {
   size_t written_body = 0;
   Status status = file_->write(head, &written_head);
   if (status.ok()) status = file_->write(item.bytes, &written_body);
-  report("aof-write", began_us);
+  report("aof-write", monotonic_us() - began_us);
   if (!status.ok()) {
     last_timestamp_s_ = 0;
     damaged_tail_ = written_head + written_body != 0 && !file_->truncate(begin).ok();
@@ -244,7 +244,7 @@ void AofWriter::sync_if_due(bool nothing_left) {
     LockGuard guard(mutex_);
     asked = std::exchange(want_sync_, false);
   }
-  if (file_ == nullptr || unsynced_bytes_ == 0) return publish_synced();
+  if (file_ == nullptr || unsynced_bytes_ == 0) return publish_synced(written_offset_);
   const Config& now = config();
   const bool spare = now.no_appendfsync_on_rewrite && !asked && child_saves && child_saves();
   bool due = asked;
@@ -265,10 +265,14 @@ void AofWriter::sync_if_due(bool nothing_left) {
     if (now.appendfsync == AppendFsync::kAlways) gate_->release(written_offset_);  // as the directive asks for
     return;
   }
-  if (sync()) publish_synced();
+  if (now.appendfsync != AppendFsync::kAlways && !asked) return start_background_sync();
+  if (sync()) publish_synced(written_offset_);
 }
 
+// Nothing is written meanwhile.
 bool AofWriter::sync() {
+  // The kernel tells of an error once, so that one may know what the other does not.
+  if (background_sync_.started() && !end_background_sync()) return false;
   {
     LockGuard guard(mutex_);
     appended_before_ = std::exchange(appended_, 0);
@@ -277,13 +281,38 @@ bool AofWriter::sync() {
   syncing_.store(true, std::memory_order_relaxed);
   const Status status = file_->sync();
   syncing_.store(false, std::memory_order_relaxed);
+  if (!sync_ended(status, monotonic_us() - began_us)) return false;
+  unsynced_bytes_ = 0;
+  return true;
+}
+
+void AofWriter::start_background_sync() {
+  background_bytes_ = unsynced_bytes_;
+  background_offset_ = written_offset_;
+  syncing_.store(true, std::memory_order_relaxed);
+  background_sync_.start(file_.get(), [this, number = ++background_syncs_] {
+    in_order([this, number] {
+      if (background_sync_.started() && background_syncs_ == number) static_cast<void>(end_background_sync());
+    });
+  });
+}
+
+bool AofWriter::end_background_sync() {
+  const BackgroundSync::Outcome outcome = background_sync_.wait();
+  syncing_.store(false, std::memory_order_relaxed);
+  if (!sync_ended(outcome.status, outcome.took_us)) return false;
+  unsynced_bytes_ -= background_bytes_;
+  publish_synced(background_offset_);
+  return true;
+}
+
+bool AofWriter::sync_ended(const Status& status, int64_t took_us) {
   const bool always = config().appendfsync == AppendFsync::kAlways;
-  report(always ? "aof-fsync-always" : "aof-fsync", began_us);
+  report(always ? "aof-fsync-always" : "aof-fsync", took_us);
   last_sync_us_ = monotonic_us();
-  last_sync_took_us_ = last_sync_us_ - began_us;
-  if (last_sync_us_ - began_us > config().appendfsync_interval_ms * 1000) delayed_syncs_.fetch_add(1, std::memory_order_relaxed);
+  last_sync_took_us_ = took_us;
+  if (took_us > config().appendfsync_interval_ms * 1000) delayed_syncs_.fetch_add(1, std::memory_order_relaxed);
   if (status.ok()) {
-    unsynced_bytes_ = 0;
     if (!sync_ok_.exchange(true)) log_notice("AOF sync error looks solved. The server can write again.");
     return true;
   }
@@ -301,12 +330,12 @@ bool AofWriter::sync() {
   return false;
 }
 
-// Everything written is durable.
-void AofWriter::publish_synced() {
+// The journal is durable up to here.
+void AofWriter::publish_synced(uint64_t offset) {
   if (!promising_.load(std::memory_order_relaxed)) return;
-  synced_offset_.store(written_offset_, std::memory_order_release);
-  gate_->release(written_offset_);
-  call_waiters(written_offset_);
+  synced_offset_.store(offset, std::memory_order_release);
+  gate_->release(offset);
+  call_waiters(offset);
 }
 
 void AofWriter::call_waiters(uint64_t offset) {
@@ -321,14 +350,14 @@ void AofWriter::call_waiters(uint64_t offset) {
   for (const auto& call : reached) call();
 }
 
-void AofWriter::report(const char* event, int64_t began_us) {
-  const int64_t took_ms = (monotonic_us() - began_us) / 1000;
+void AofWriter::report(const char* event, int64_t took_us) {
+  const int64_t took_ms = took_us / 1000;
   const int64_t threshold_ms = config().latency_monitor_threshold;
   if (threshold_ms > 0 && took_ms >= threshold_ms) server_->latency->add(event, took_ms);
 }
 
 void AofWriter::set_file(std::unique_ptr<File> file, uint64_t bytes) {
-  if (file_ != nullptr && unsynced_bytes_ != 0 && sync()) publish_synced();
+  if (file_ != nullptr && unsynced_bytes_ != 0 && sync()) publish_synced(written_offset_);
   file_ = std::move(file);
   file_bytes_.store(bytes, std::memory_order_relaxed);
   unsynced_bytes_ = 0;
@@ -347,7 +376,7 @@ void AofWriter::begin_at(uint64_t offset) {
 
 bool AofWriter::sync_written() {
   if (file_ != nullptr && unsynced_bytes_ != 0 && !sync()) return false;
-  publish_synced();
+  publish_synced(written_offset_);
   return true;
 }
 

@@ -4,6 +4,8 @@
 //
 //   append() under the journal's lock ─▶ queue ─▶ write ─▶ sync as appendfsync says ─▶ JournalGate::release()
 //
+// Under `always` the next batch is written when the one before is durable. Otherwise syncs run beside the writes: a slow
+// disk does not keep what a killed process would lose.
 // A write that fails is taken back and tried again, and meanwhile writes are refused; under `always` the process ends,
 // for nothing that was acknowledged may be lost.
 #pragma once
@@ -17,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "persistence/background_sync.h"
 #include "persistence/file.h"
 #include "persistence/journal.h"
 #include "persistence/journal_gate.h"
@@ -104,9 +107,12 @@ class AofWriter final : public JournalSubscriber {
   void write_succeeded();
   void sync_if_due(bool nothing_left);
   bool sync();
-  void publish_synced();
+  void start_background_sync();
+  bool end_background_sync();
+  bool sync_ended(const Status& status, int64_t took_us);
+  void publish_synced(uint64_t offset);
   void call_waiters(uint64_t offset);
-  void report(const char* event, int64_t began_us);
+  void report(const char* event, int64_t took_us);
   void count_queued(int64_t change);
   const Config& config() const;
 
@@ -133,6 +139,10 @@ class AofWriter final : public JournalSubscriber {
   bool dropping_ = false;      // a batch was given up: what follows in this file would leave a hole
   uint64_t unsynced_bytes_ = 0;
   uint64_t written_offset_ = 0;
+  BackgroundSync background_sync_;
+  uint64_t background_bytes_ = 0;   // what it syncs
+  uint64_t background_offset_ = 0;  // up to here
+  uint64_t background_syncs_ = 0;   // begun
   int64_t last_sync_us_ = 0;       // its end
   int64_t last_sync_took_us_ = 0;
   int64_t last_timestamp_s_ = 0;

@@ -1,5 +1,6 @@
 // Files as persistence sees them: a thin layer over POSIX that tests replace, to fail the n-th write or sync and to lose
-// what was never synced. Relative paths are in the data directory. Any thread; one File is used by one thread at a time.
+// what was never synced. Relative paths are in the data directory. Any thread; one File is used by one thread at a time,
+// but for sync(), which may run beside the rest: it counts for what was written before it began.
 #pragma once
 
 #include <cstdint>

@@ -108,6 +108,7 @@ Status ForkedChild::start(Purpose purpose, int64_t now_ms, const Work& work, std
 }
 
 void ForkedChild::run(Purpose purpose, const Work& work) {
+  forbid_mutexes();
   background_after_fork_child();
   std::signal(SIGUSR1, [](int) { _exit(kStoppedByUser); });
   std::signal(SIGINT, SIG_IGN);

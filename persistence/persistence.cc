@@ -9,6 +9,7 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
+#include "server/command/memory_usage.h"
 #include "server/keyspace/background.h"
 #include "server/keyspace/type_ops.h"
 
@@ -52,8 +53,11 @@ Persistence::~Persistence() { end_loading(true); }
 
 // --- Saving.
 
-RdbSaveOptions rdb_save_options(const Config& config, int64_t now_ms) {
+RdbSaveOptions rdb_save_options(const Server& server, int64_t now_ms) {
+  const Config& config = server.config->current();
   RdbSaveOptions options;
+  options.functions = server.scripting->registry().current();
+  options.used_memory_bytes = used_memory_bytes();
   options.encoding = {.compress = config.rdbcompression != Compression::kNo, .checksum = config.rdbchecksum};
   options.now_ms = now_ms;
   options.key_delay_us = config.rdb_key_save_delay;
@@ -64,8 +68,7 @@ RdbSaveOptions rdb_save_options(const Config& config, int64_t now_ms) {
   return options;
 }
 
-Status Persistence::write_file(const Config& config, int64_t now_ms, RdbProgress* progress,
-                               const std::function<void()>& measure) {
+Status Persistence::write_file(const Config& config, RdbSaveOptions options, RdbProgress* progress) {
   const std::string temporary = temporary_name(getpid());
   const auto failed = [&](const char* what, const Status& why) {
     log_warning("%s %s: %s", what, temporary.c_str(), why.detail().c_str());
@@ -75,17 +78,14 @@ Status Persistence::write_file(const Config& config, int64_t now_ms, RdbProgress
   auto file = files_->open(temporary, FileSystem::Mode::kReplace);
   if (!file.ok()) return failed("Failed opening the temp RDB file", file.status());
   FileSink sink(file->get(), config.rdb_save_incremental_fsync ? kSyncEveryBytes : 0);
-  RdbSaveOptions options = rdb_save_options(config, now_ms);
-  options.on_keys = measure;
-  const FunctionSet& functions = *server_->scripting->registry().current();
   Status status;
   if (config.rdbcompression == Compression::kLz4 || config.rdbcompression == Compression::kZstd) {
     CompressedSink frame(config.rdbcompression, &sink);
     options.encoding.compress = false;  // the whole file is
-    status = save_rdb(*server_->keyspace, functions, options, &frame, progress);
+    status = save_rdb(*server_->keyspace, options, &frame, progress);
     if (status.ok()) status = frame.finish();
   } else {
-    status = save_rdb(*server_->keyspace, functions, options, &sink, progress);
+    status = save_rdb(*server_->keyspace, options, &sink, progress);
   }
   if (status.ok()) status = (*file)->sync();
   if (!status.ok()) return failed("Write error saving DB on disk in", status);
@@ -104,7 +104,7 @@ Status Persistence::save(int64_t now_ms) {
   const uint64_t dirty = server_->dirty.load(std::memory_order_relaxed);
   RdbProgress progress;
   saves_.fetch_add(1, std::memory_order_relaxed);
-  const Status status = write_file(server_->config->current(), now_ms, &progress, nullptr);
+  const Status status = write_file(server_->config->current(), rdb_save_options(*server_, now_ms), &progress);
   if (status.ok()) count_saved(dirty);
   finish_save(status.ok(), now_ms);
   return status;
@@ -147,10 +147,12 @@ Persistence::Started Persistence::start_background(int64_t now_ms, bool later) {
   scheduled_.store(false);
   last_try_ms_.store(now_ms, std::memory_order_relaxed);
   dirty_at_fork_.store(server_->dirty.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  RdbSaveOptions save = rdb_save_options(*server_, now_ms);
   const Status started = child_.start(
       ForkedChild::Purpose::kSnapshot, now_ms,
       [&](RdbProgress* progress, const std::function<void()>& measure) {
-        return write_file(config, now_ms, progress, measure);
+        save.on_keys = measure;
+        return write_file(config, std::move(save), progress);
       },
       [this](const ForkedChild::Outcome& outcome) { child_ended(outcome); });
   if (!started.ok()) {

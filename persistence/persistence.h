@@ -91,7 +91,7 @@ class Persistence {
  private:
   static constexpr int64_t kRetryAfterFailureMs = 5000;
 
-  Status write_file(const Config& config, int64_t now_ms, RdbProgress* progress, const std::function<void()>& measure);
+  Status write_file(const Config& config, RdbSaveOptions options, RdbProgress* progress);
   RdbLoadOptions load_options(const Config& config, bool replace);
   Status load_file(const std::string& path, bool replace, RdbLoadResult* result);
   Status load_rdb_and_libraries(const std::string& path, bool replace, const LoadLibraries& load_libraries);
@@ -119,7 +119,7 @@ class Persistence {
   std::atomic<int64_t> load_began_ms_{0};
 };
 
-// How the configuration wants RDB files written.
-RdbSaveOptions rdb_save_options(const Config& config, int64_t now_ms);
+// How the configuration wants RDB files written, and what they tell of the server.
+RdbSaveOptions rdb_save_options(const Server& server, int64_t now_ms);
 
 }  // namespace synap

@@ -9,7 +9,6 @@
 #include "server/base/log.h"
 #include "server/base/number.h"
 #include "server/base/text.h"
-#include "server/command/memory_usage.h"
 #include "server/command/version.h"
 #include "server/keyspace/type_ops.h"
 
@@ -37,15 +36,16 @@ class FileSaver {
   FileSaver(const RdbSaveOptions& options, RdbWriter* writer, RdbProgress* progress)
       : options_(options), writer_(writer), progress_(progress) {}
 
-  void header(int version, const FunctionSet& functions) {
+  void header(int version) {
     writer_->raw(kMagic);
     writer_->raw(format_text("%04d", version));
     save_aux("redis-ver", kRedisVersion, writer_);
     save_aux("redis-bits", "64", writer_);
     save_aux("ctime", to_text(options_.now_ms / 1000), writer_);
-    save_aux("used-mem", to_text(static_cast<int64_t>(used_memory_bytes())), writer_);
+    save_aux("used-mem", to_text(static_cast<int64_t>(options_.used_memory_bytes)), writer_);
     save_aux("aof-base", options_.aof_base ? "1" : "0", writer_);
-    for (const auto& [name, library] : functions.libraries) {
+    if (options_.functions == nullptr) return;
+    for (const auto& [name, library] : options_.functions->libraries) {
       writer_->byte(kRdbOpFunction2);
       writer_->string(library->code);
     }
@@ -297,11 +297,10 @@ class FileLoader {
 
 }  // namespace
 
-Status save_rdb(const Keyspace& keyspace, const FunctionSet& functions, const RdbSaveOptions& options, ByteSink* sink,
-                RdbProgress* progress) {
+Status save_rdb(const Keyspace& keyspace, const RdbSaveOptions& options, ByteSink* sink, RdbProgress* progress) {
   RdbWriter writer(sink, options.encoding);
   FileSaver saver(options, &writer, progress);
-  saver.header(version_for(keyspace), functions);
+  saver.header(version_for(keyspace));
   for (int db = 0; db < keyspace.databases(); ++db) saver.database(keyspace, db);
   saver.end();
   return writer.finish();

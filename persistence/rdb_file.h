@@ -16,8 +16,11 @@
 
 namespace synap {
 
+// All that a file says beside the keys. Made before a fork: a child may take no Mutex.
 struct RdbSaveOptions {
   RdbEncoding encoding;
+  std::shared_ptr<const FunctionSet> functions;  // null: none
+  size_t used_memory_bytes = 0;
   bool aof_base = false;  // the base file of a multi-part AOF
   int64_t now_ms = 0;
   int64_t key_delay_us = 0;  // for tests (rdb-key-save-delay); negative: a microsecond's sleep every that many keys
@@ -34,8 +37,7 @@ struct RdbProgress {
   std::atomic<uint64_t> bytes{0};
 };
 
-Status save_rdb(const Keyspace& keyspace, const FunctionSet& functions, const RdbSaveOptions& options, ByteSink* sink,
-                RdbProgress* progress);
+Status save_rdb(const Keyspace& keyspace, const RdbSaveOptions& options, ByteSink* sink, RdbProgress* progress);
 
 // Follows a file that is only checked.
 struct RdbLoadTrace {

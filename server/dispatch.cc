@@ -612,7 +612,7 @@ void Dispatcher::call(Context* ctx, bool again) {
   if (!line.empty() && ctx->command_->has(kSkipMonitor)) server_.monitor->feed(std::exchange(line, {}));
   const uint64_t begin = cycles_now();
   {
-    const PubSub::Hold hold(held(&messages_));
+    const PubSub::Hold hold(held(&messages_, false));
     ctx->command_->handler(*ctx);
     if (ctx->sliced_call_ != nullptr) run_to_end(ctx);
   }
@@ -697,7 +697,10 @@ uint64_t Dispatcher::journal_effects() {
   return end;
 }
 
-PubSub::Held* Dispatcher::held(PubSub::Held* messages) const { return server_.gate->active() ? messages : nullptr; }
+// A sliced call may go on for long after it: as in Redis nobody hears of it before its end is in the file.
+PubSub::Held* Dispatcher::held(PubSub::Held* messages, bool sliced) const {
+  return server_.gate->active() || (sliced && server_.journal->active()) ? messages : nullptr;
+}
 
 // Their effects are in the journal.
 void Dispatcher::send_held() {

@@ -246,7 +246,7 @@ class Dispatcher final : public CommandRunner {
   void fields_expired(DbSlice& slice, int db, Entry* entry, std::span<const std::string> fields);
   // The journal's end after them; 0: there were none.
   uint64_t journal_effects();
-  PubSub::Held* held(PubSub::Held* messages) const;
+  PubSub::Held* held(PubSub::Held* messages, bool sliced) const;
   void send_held();
   void note_for_gate(Context* ctx, uint64_t end_offset);
   bool sees_other_keys(const Command* command, const Args& args) const;

@@ -38,7 +38,7 @@ Outcome Dispatcher::run_sliced(Caller& caller, const Command* command, const Arg
   const uint64_t begin = cycles_now();
   SlicedCall::Step step = SlicedCall::Step::kDone;
   {
-    const PubSub::Hold hold(held(&call->messages));
+    const PubSub::Hold hold(held(&call->messages, true));
     command->handler(ctx);
     if (ctx.sliced_call_ != nullptr) step = ctx.sliced_call_->step(ctx);
   }
@@ -82,7 +82,7 @@ Outcome Dispatcher::continue_sliced(Caller& caller) {
   const uint64_t begin = cycles_now();
   SlicedCall::Step step;
   {
-    const PubSub::Hold hold(held(&call.messages));
+    const PubSub::Hold hold(held(&call.messages, true));
     step = ctx.sliced_call_->step(ctx);
   }
   call.busy_ns += clock_.nanoseconds(cycles_now() - begin);

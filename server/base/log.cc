@@ -215,7 +215,7 @@ void Log::write_from_signal(LogLevel level, std::string_view message) const {
 void Log::write(LogLevel level, std::string_view message) {
   if (!enabled(level)) return;
   write_from_signal(level, message);
-  if (syslog_) {
+  if (syslog_ && getpid() == main_pid_) {  // a child could wait for ever for the lock in it
     static constexpr int kPriorities[] = {LOG_DEBUG, LOG_INFO, LOG_NOTICE, LOG_WARNING};
     ::syslog(kPriorities[index_of(level)], "%.*s", static_cast<int>(message.size()), message.data());
   }

@@ -4,6 +4,8 @@
 namespace synap {
 namespace {
 
+bool mutexes_are_forbidden = false;  // set once, in a forked child
+
 #ifdef SYNAP_DEBUG_CHECKS
 thread_local uint32_t held_ranks = 0;
 
@@ -28,7 +30,10 @@ void note_unlocked(LockRank) {}
 
 }  // namespace
 
+void forbid_mutexes() { mutexes_are_forbidden = true; }
+
 void Mutex::lock() {
+  SYNAP_ASSERT(!mutexes_are_forbidden);
   note_order(rank_);
   mutex_.lock();
   note_locked(rank_);

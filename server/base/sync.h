@@ -68,6 +68,9 @@ class CAPABILITY("mutex") Mutex {
   const LockRank rank_;
 };
 
+// In a forked child: a thread that had a Mutex at the fork is not there to give it back, so none may be taken (asserted).
+void forbid_mutexes();
+
 class SCOPED_CAPABILITY LockGuard {
  public:
   explicit LockGuard(Mutex& mutex) ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }

@@ -39,20 +39,19 @@ bool write_score(int64_t score) {
 }  // namespace
 
 Status OomScore::apply(const Config& config, OomClass oom_class) {
-  LockGuard guard(mutex_);
+  int64_t original = original_.load();
   int64_t score;
   if (config.oom_score_adj == OomScoreAdj::kNo) {
-    if (!original_.has_value()) return {};
-    score = *original_;
-    original_.reset();
+    if (original == kUnknown) return {};
+    score = original;
+    original_.store(kUnknown);
   } else {
-    if (!original_.has_value()) {
-      int64_t before;
-      if (!read_score(&before)) return failed("read");
-      original_ = before;
+    if (original == kUnknown) {
+      if (!read_score(&original)) return failed("read");
+      original_.store(original);
     }
     score = config.oom_score_adj_values[static_cast<size_t>(oom_class)];
-    if (config.oom_score_adj == OomScoreAdj::kRelative) score += *original_;
+    if (config.oom_score_adj == OomScoreAdj::kRelative) score += original;
     score = std::clamp(score, -kScoreMax, kScoreMax);
   }
   return write_score(score) ? Status() : failed("write");

@@ -1,11 +1,12 @@
 // The process's oom_score_adj (directives oom-score-adj and oom-score-adj-values): whom the kernel ends first when memory
 // runs out. Remembers what the score was before the server touched it, to give it back.
+// Thread: one at a time, as the configuration's writers are; a forked child whenever it likes, so there is no Mutex.
 #pragma once
 
-#include <optional>
+#include <atomic>
+#include <cstdint>
 
 #include "server/base/status.h"
-#include "server/base/sync.h"
 #include "server/command/config.h"
 
 namespace synap {
@@ -19,8 +20,8 @@ class OomScore {
   Status apply(const Config& config, OomClass oom_class);
 
  private:
-  Mutex mutex_{LockRank::kLeaf};
-  std::optional<int64_t> original_ GUARDED_BY(mutex_);  // while ours is in force
+  static constexpr int64_t kUnknown = INT64_MIN;
+  std::atomic<int64_t> original_{kUnknown};  // known while ours is in force
 };
 
 }  // namespace synap

@@ -3,6 +3,7 @@
 The model is what POSIX promises and no more: a file's bytes are there once the file was synced, a name is as it was when
 its directory was synced. What came later may be there or not: of a file the writes up to any byte, perhaps followed by
 zeros; of a directory none of the changes, the first few, or any of them."""
+import bisect
 import os
 import shutil
 import struct
@@ -14,12 +15,17 @@ class Content:
     """A file: what is durable, and what was done since."""
 
     def __init__(self, durable=b""):
-        self.durable, self.pending = bytearray(durable), []
+        self.durable, self.pending, self.sequences = bytearray(durable), [], []
 
-    def sync(self):
-        for change in self.pending:
+    def change(self, sequence, change):
+        self.pending.append(change)
+        self.sequences.append(sequence)
+
+    def sync(self, before):
+        count = bisect.bisect_left(self.sequences, before)
+        for change in self.pending[:count]:
             self.apply(change)
-        self.pending.clear()
+        del self.pending[:count], self.sequences[:count]
 
     def apply(self, change):
         if isinstance(change, int):  # truncated
@@ -120,16 +126,16 @@ class Disk:
 
     def replay(self, records):
         """Everything that was done, in order."""
-        for _, number, change, detail in sorted(read_records(records)):
-            self.step(number, change, detail)
+        for record in sorted(read_records(records)):
+            self.step(*record)
 
-    def step(self, number, change, detail):
+    def step(self, sequence, number, change, detail):
         if change == b"w":
-            self.files[number].pending.append(detail)
+            self.files[number].change(sequence, detail)
         elif change == b"t":
-            self.files[number].pending.append(int(detail))
+            self.files[number].change(sequence, int(detail))
         elif change == b"s":
-            self.files[number].sync()
+            self.files[number].sync(int(detail))
         elif change == b"c":
             self.files[number] = Content()
             directory, name = self.place(detail.decode())

@@ -40,8 +40,9 @@ class RecordedFile final : public File {
   }
   Status read(char* out, size_t size, size_t* got) override { return real_->read(out, size, got); }
   Status sync() override {
+    const uint64_t begin = files_->sequence();
     files_->wait_for_disk();
-    files_->record(RecordedFiles::Change::kSync, inode_, "");
+    files_->record(RecordedFiles::Change::kSync, inode_, std::to_string(begin));
     return {};
   }
   Status truncate(uint64_t size) override {

@@ -37,7 +37,7 @@ class RecordedFiles final : public FileSystem {
     kOpen = 'o',           // file, name: it was there
     kWrite = 'w',          // file, bytes, at its end
     kTruncate = 't',       // file, size in decimal
-    kSync = 's',           // file
+    kSync = 's',           // file, the sequence number in decimal of the first record that it does not count for
     kRename = 'r',         // two names, a NUL between
     kLink = 'l',           // the same
     kRemove = 'x',         // name
@@ -45,6 +45,8 @@ class RecordedFiles final : public FileSystem {
     kSyncDirectory = 'y',  // name
   };
   void record(Change change, uint64_t file, std::string_view detail);
+  // Of the next record.
+  uint64_t sequence() const { return counter_->load(); }
   // As long as a disk might take.
   void wait_for_disk() const;
 

@@ -272,6 +272,19 @@ TEST_CASE("AOF: a message that tells of a write waits for the disk, too, and EXE
   Client(server.port()).call({"DEBUG", "AOF-FLUSH-SLEEP", "0"});
 }
 
+TEST_CASE("AOF: nobody hears of a script before its end is in the file") {
+  ServerProcess server(with_aof("everysec"));
+  Client caller(server.port());
+  Client subscriber(server.port());
+  subscriber.call({"SUBSCRIBE", "news"});
+  std::thread calls([&] {
+    CHECK_FALSE(caller.call({"EVAL", "redis.call('PUBLISH', 'news', redis.call('INCR', 'n')) for i = 1, 3e7 do end", "1", "n"}).error());
+  });
+  CHECK(subscriber.read().items.size() == 3);
+  CHECK(Client(server.port()).info("cmdstat_eval").starts_with("calls=1,"));
+  calls.join();
+}
+
 TEST_CASE("AOF: writers wait while too much is unwritten, readers do not") {
   ServerProcess server(with_aof("everysec", {"--journal-buffer-limit", "1mb"}));
   Client writer(server.port());

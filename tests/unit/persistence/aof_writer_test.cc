@@ -144,6 +144,32 @@ TEST_CASE("AofWriter: nothing counts as synced while syncing fails") {
   CHECK(fixture.writer.healthy());
 }
 
+TEST_CASE("AofWriter: under everysec writes reach the file while the disk takes its time") {
+  Fixture fixture(AppendFsync::kEverysec);
+  fixture.open();
+  REQUIRE(fixture.writer.drain(true));
+  const uint64_t before = fixture.writer.synced_offset();
+  fixture.files.hold_syncs(true);
+  fixture.write(0);
+  REQUIRE(eventually([&] { return fixture.files.syncs_waiting() == 1; }));
+  const uint64_t first = fixture.journal.end_offset();
+  for (int i = 1; i < 4; ++i) {
+    fixture.write(i);
+    REQUIRE(fixture.writer.drain(false));
+    CHECK(fixture.numbers() == upto(i + 1));
+  }
+  CHECK(fixture.writer.sync_pending());
+  CHECK(fixture.files.syncs_waiting() == 1);
+  CHECK(fixture.writer.synced_offset() == before);
+  // What the slow one ends with counts for what was written before it alone.
+  std::atomic<uint64_t> at_first{0};
+  fixture.writer.when_synced(first, [&] { at_first = fixture.writer.synced_offset(); });
+  fixture.files.hold_syncs(false);
+  REQUIRE(eventually([&] { return at_first.load() != 0; }));
+  CHECK(at_first.load() == first);
+  REQUIRE(eventually([&] { return fixture.writer.synced_offset() == fixture.journal.end_offset(); }));
+}
+
 TEST_CASE("AofWriter: under always the gate opens as far as the disk is") {
   Fixture fixture(AppendFsync::kAlways);
   fixture.open();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <condition_variable>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -21,6 +22,16 @@ class MemoryFiles final : public synap::FileSystem {
   void fail(Fault kind, int n, int times = 1, std::string why = "No space left on device") {
     const std::lock_guard guard(mutex_);
     kind_ = kind, skip_ = n - 1, times_ = times, why_ = std::move(why);
+  }
+  // Syncs that come wait until they are no longer held.
+  void hold_syncs(bool held) {
+    const std::lock_guard guard(mutex_);
+    syncs_held_ = held;
+    syncs_released_.notify_all();
+  }
+  int syncs_waiting() const {
+    const std::lock_guard guard(mutex_);
+    return syncs_waiting_;
   }
   // How often an operation failed.
   int failures() const {
@@ -93,7 +104,10 @@ class MemoryFiles final : public synap::FileSystem {
       return {};
     }
     synap::Status sync() override {
-      const std::lock_guard guard(files_->mutex_);
+      std::unique_lock guard(files_->mutex_);
+      ++files_->syncs_waiting_;
+      files_->syncs_released_.wait(guard, [this] { return !files_->syncs_held_; });
+      --files_->syncs_waiting_;
       return files_->fails(Fault::kSync) ? files_->failure() : synap::Status();
     }
     synap::Status truncate(uint64_t size) override {
@@ -124,6 +138,9 @@ class MemoryFiles final : public synap::FileSystem {
   synap::Status failure() const { return synap::Status(synap::StatusCode::kIoError, why_); }
 
   mutable std::mutex mutex_;
+  std::condition_variable syncs_released_;
+  bool syncs_held_ = false;
+  int syncs_waiting_ = 0;
   std::map<std::string, std::shared_ptr<std::string>> files_;
   Fault kind_ = Fault::kNone;
   int skip_ = 0;

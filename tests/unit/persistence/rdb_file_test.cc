@@ -51,7 +51,7 @@ struct Data {
     RdbProgress progress;
     RdbSaveOptions options;
     options.encoding = {.compress = true, .checksum = true};
-    return save_rdb(keyspace, FunctionSet{}, options, &sink, &progress);
+    return save_rdb(keyspace, options, &sink, &progress);
   }
 
   Keyspace keyspace{3};
