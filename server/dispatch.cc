@@ -89,6 +89,7 @@ Dispatcher::Dispatcher(const Parts& parts, ThreadStatistics* statistics)
 
 void Dispatcher::begin_turn() {
   if (turn_began_ == 0) turn_began_ = cycles_now();
+  begin_batch();
   const Config& config = server_.config->current();
   environment_.config = &config;
   environment_.now_us = wall_clock_us();
@@ -135,12 +136,7 @@ const Command* Dispatcher::look_up(const Args& args) {
 
 void Dispatcher::hash_keys(const Command* command, const Args& args, KeyHashes* keys) {
   const KeySpec& first = command->key_specs[0];
-  // With variable flags the function knows better what is done with the keys, not where they are.
-  const bool in_specs = command->keys == nullptr || (first.flags & kKeyVariable) != 0;
-  const bool simple = in_specs && first.begin == KeySpec::Begin::kIndex &&
-                      first.find == KeySpec::Find::kRange && first.limit == 0 &&
-                      command->key_specs[1].begin == KeySpec::Begin::kNone;
-  if (simple) {
+  if (command->keys_in_first_spec) [[likely]] {
     const auto begin = static_cast<size_t>(first.index);
     const size_t end = first.last >= 0 ? std::min(begin + static_cast<size_t>(first.last) + 1, args.size())
                                        : args.size() - static_cast<size_t>(-first.last) + 1;
@@ -278,8 +274,10 @@ bool Dispatcher::check_user(Caller& caller, const Command* command, const Args& 
 // What of the server's state stands against the call. A pause of writes lets scripts that promise not to write pass, and
 // EXEC when nothing in its queue writes.
 uint32_t Dispatcher::states_against(const Session& session, const Command* command, const Args& args) {
-  const uint32_t hit = server_.state->get() & forbidding_states(command->flags);
-  if ((hit & kStatePausedWrites) == 0) [[likely]] return hit;
+  const uint32_t states = server_.state->get();
+  if (states == 0) [[likely]] return 0;
+  const uint32_t hit = states & forbidding_states(command->flags);
+  if ((hit & kStatePausedWrites) == 0) return hit;
   const auto may_write = [this](const Command* called, const Args& with) {
     if (!called->has(kWrite) && !called->has(kMayReplicate)) return false;
     return (call_guard_of(server_, called, with.span()) & kGuardNoWrites) == 0;
@@ -296,7 +294,10 @@ uint32_t Dispatcher::states_against(const Session& session, const Command* comma
 Outcome Dispatcher::dispatch(Caller& caller, const Args& args) {
   const Command* command = look_up(args);
   if (!check_call(caller, command, args)) return Outcome::kDone;
-  if (server_.config->current().maxmemory != 0) [[unlikely]] keep_memory_limit(caller.reactor());
+  if (server_.config->current().maxmemory != 0) [[unlikely]] {
+    keep_memory_limit(caller.reactor());
+    begin_batch();
+  }
   const uint32_t hit = states_against(caller.session(), command, args);
   if (hit != 0) [[unlikely]] {
     std::string error;
@@ -535,7 +536,7 @@ void Dispatcher::run_on_worker(Caller& caller) {
   fill(&ctx, suspended.command, args, &caller.session(), &reply);
   ctx.key_hashes_ = keys.span();
   ctx.guard_ = guard.held() ? &guard : nullptr;
-  call(&ctx, suspended.writes_alone);
+  call(&ctx, cycles_now(), suspended.writes_alone);
   if (ctx.must_restart_) {
     guard.release();
     return restart(caller);
@@ -570,7 +571,7 @@ Outcome Dispatcher::run_guarded(Caller& caller, const Command* command, const Ar
     move_to_slow_lane(caller, command, args, guard, resumed);
     return Outcome::kSuspended;
   }
-  call(&ctx);
+  previous_ended_ = call(&ctx, previous_ended_ != 0 ? previous_ended_ : cycles_now());
   const bool blocked = ctx.block_request_.has_value() && block(caller, &ctx);
   finish(&ctx, guard);
   return blocked ? Outcome::kSuspended : Outcome::kDone;
@@ -606,21 +607,22 @@ void Dispatcher::feed_monitor(Context* ctx, bool before) {
   if (is_monitored(*ctx) && ctx->command_->has(kSkipMonitor) == before) server_.monitor->feed(MonitorFeed::line_of(*ctx));
 }
 
-void Dispatcher::call(Context* ctx, bool again) {
+uint64_t Dispatcher::call(Context* ctx, uint64_t begin, bool again) {
   std::string line;
   if (!again && is_monitored(*ctx)) [[unlikely]] line = MonitorFeed::line_of(*ctx);
   if (!line.empty() && ctx->command_->has(kSkipMonitor)) server_.monitor->feed(std::exchange(line, {}));
-  const uint64_t begin = cycles_now();
   {
     const PubSub::Hold hold(held(&messages_, false));
     ctx->command_->handler(*ctx);
     if (ctx->sliced_call_ != nullptr) run_to_end(ctx);
   }
   if (!line.empty()) server_.monitor->feed(std::move(line));
-  if (ctx->must_restart_) [[unlikely]] return;
-  count_call(ctx, clock_.nanoseconds(cycles_now() - begin));
+  const uint64_t end = cycles_now();
+  if (ctx->must_restart_) [[unlikely]] return end;
+  count_call(ctx, clock_.nanoseconds(end - begin));
   note_reads(ctx);
   settle_effects(ctx);
+  return end;
 }
 
 void Dispatcher::count_call(Context* ctx, uint64_t ns) {
@@ -674,7 +676,10 @@ void Dispatcher::finish(Context* ctx, ShardGuard* guard) {
     if (guard->mode() == LockMode::kExclusive) serve_ready(guard);
     guard->release();
   }
-  if (!ctx->expired_seen_.empty()) [[unlikely]] delete_seen_expired(ctx->session_->db, ctx->expired_seen_);
+  if (!ctx->expired_seen_.empty()) [[unlikely]] {
+    delete_seen_expired(ctx->session_->db, ctx->expired_seen_);
+    begin_batch();
+  }
 }
 
 void Dispatcher::count_rejected(const Command* command, std::string_view error_code) {
@@ -705,6 +710,7 @@ PubSub::Held* Dispatcher::held(PubSub::Held* messages, bool sliced) const {
 // Their effects are in the journal.
 void Dispatcher::send_held() {
   if (messages_.empty()) [[likely]] return;
+  begin_batch();
   for (const auto& send : std::exchange(messages_, {})) send();
 }
 

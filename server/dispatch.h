@@ -134,6 +134,8 @@ class Dispatcher final : public CommandRunner {
     int db;
   };
   void prefetch(std::span<const PrefetchBatch> batches);
+  // What follows are commands, one right after the other: the clock is read once for each.
+  void begin_batch() { previous_ended_ = 0; }
 
   // Runs one command of a client.
   Outcome dispatch(Caller& caller, const Args& args);
@@ -224,7 +226,8 @@ class Dispatcher final : public CommandRunner {
   void suspend(Caller& caller, const Command* command, const Args& args, bool resumed);
 
   void fill(Context* ctx, const Command* command, const Args& args, Session* session, Reply* reply);
-  void call(Context* ctx, bool again = false);
+  // Returns when it ended. `begin`: in cycles. `again`: it had begun on a worker already.
+  uint64_t call(Context* ctx, uint64_t begin, bool again = false);
   static void note_call(const Session& session, const Command* command);
   bool is_monitored(const Context& ctx) const;
   void feed_monitor(Context* ctx, bool before);
@@ -287,6 +290,7 @@ class Dispatcher final : public CommandRunner {
   ThreadStatistics* const statistics_;
   const CycleClock clock_;
   uint64_t turn_began_ = 0;  // cycles; 0: nothing to do since the last turn
+  uint64_t previous_ended_ = 0;  // cycles: the command before this one; 0: something else came between
   uint64_t turn_commands_begin_ = 0;
   KeyspaceStats keyspace_stats_;
   Environment environment_;

@@ -86,6 +86,7 @@ void Dispatcher::serve_ready(ShardGuard* guard) {
       Shard& shard = server_.keyspace->shard(static_cast<size_t>(std::countr_zero(rest)));
       if (!shard.waiters.has_ready()) continue;
       environment_.now_ms = wall_clock_ms();  // the command that made the key ready may have taken long
+      begin_batch();                          // and what is served is not the next one's time
       for (const WaiterTable::ReadyKey& ready : shard.waiters.take_ready()) {
         serve_key(guard, ready, shard);
         again = true;
@@ -143,7 +144,7 @@ bool Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& 
   ctx.guard_ = guard;
   ctx.serving_ = true;
   ctx.may_block_ = true;
-  if (may_still_run(&ctx)) call(&ctx);
+  if (may_still_run(&ctx)) call(&ctx, cycles_now());
   if (ctx.block_request_.has_value()) {
     give_back(waiter, false);
     return false;

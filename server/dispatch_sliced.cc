@@ -35,6 +35,7 @@ Outcome Dispatcher::run_sliced(Caller& caller, const Command* command, const Arg
   ctx.guard_is_fixed_ = !may_grow;
   if (ctx.effects_ != nullptr) ctx.effects_ = &call->effects;
   feed_monitor(&ctx, true);
+  begin_batch();
   const uint64_t begin = cycles_now();
   SlicedCall::Step step = SlicedCall::Step::kDone;
   {
@@ -147,7 +148,7 @@ class DispatchedInnerCall final : public InnerCall {
   // Runs the handler and all its slices.
   void run() {
     ctx_.environment_ = outer_->environment_;
-    dispatcher_->call(&ctx_);
+    dispatcher_->call(&ctx_, cycles_now());
     hand_results();
   }
 

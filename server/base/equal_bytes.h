@@ -31,10 +31,8 @@ inline bool equal_bytes(std::string_view left, std::string_view right) {
     return difference == 0;
   }
   if (n >= 4) return (word_difference<uint32_t>(a, b) | word_difference<uint32_t>(a + n - 4, b + n - 4)) == 0;
-  for (size_t i = 0; i < n; ++i) {
-    if (a[i] != b[i]) return false;
-  }
-  return true;
+  if (n >= 2) return (word_difference<uint16_t>(a, b) | word_difference<uint16_t>(a + n - 2, b + n - 2)) == 0;
+  return n == 0 || *a == *b;
 }
 
 }  // namespace synap

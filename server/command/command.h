@@ -205,6 +205,7 @@ struct Command {
   size_t secret_from = 0;           // arguments from this one on are not shown in MONITOR and the slow log; 0: none
   SecretFunction secret = nullptr;  // where it depends on the call
   GuardFunction guard = nullptr;    // where it depends on the call
+  bool keys_in_first_spec = false;  // and nowhere else, in a plain range (set by CommandTable)
 
   std::string_view display_name() const { return full_name.empty() ? name : full_name; }
   bool hides(ArgViews args, size_t index) const {

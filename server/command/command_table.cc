@@ -55,6 +55,14 @@ size_t begin_of(const KeySpec& spec, ArgViews args) {
   return 0;
 }
 
+bool keys_in_first_spec(const Command& row) {
+  const KeySpec& first = row.key_specs[0];
+  // With variable flags the function knows better what is done with the keys, not where they are.
+  const bool by_specs = row.keys == nullptr || (first.flags & kKeyVariable) != 0;
+  return by_specs && first.begin == KeySpec::Begin::kIndex && first.find == KeySpec::Find::kRange && first.limit == 0 &&
+         row.key_specs[1].begin == KeySpec::Begin::kNone;
+}
+
 }  // namespace
 
 size_t CommandTable::NameHash::operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
@@ -95,6 +103,7 @@ size_t CommandTable::add(const Command& row, std::string name, const Command* co
   rows_.push_back(row);
   Command& added = rows_.back();
   added.categories |= implied_categories(row);
+  added.keys_in_first_spec = keys_in_first_spec(row);
   if (container != nullptr) {
     names_.push_back(std::string(container->name) + "|" + name);
     added.full_name = names_.back();
