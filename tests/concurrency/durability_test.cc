@@ -1,6 +1,6 @@
 // The append-only file and snapshots beside many writers: what was acknowledged is there after a restart, whatever was
 // rewritten, saved or reconfigured meanwhile.
-#include "tests/concurrency/crowd.h"
+#include "tests/concurrency/counters.h"
 
 using namespace synap_test;
 
@@ -10,32 +10,24 @@ namespace {
 class Writers {
  public:
   explicit Writers(Crowd* crowd) {
-    crowd->add("incr", 4, [this](Client& client, Random& random) -> std::string {
-      for (int i = 0; i < 10; ++i) client.append({"INCR", random.key("n", 16)});
-      for (int i = 0; i < 10; ++i) {
-        const Reply reply = client.read();
-        if (reply.type != REDIS_REPLY_INTEGER) return unexpected("INCR", reply);
-      }
-      sum_ += 10;
-      return {};
-    });
+    counters_.add_incr(crowd, 4);
     crowd->add("exec", 2, [this](Client& client, Random& random) -> std::string {
       client.append({"MULTI"});
-      client.append({"INCRBY", random.key("n", 16), "5"});
-      client.append({"DECRBY", random.key("n", 16), "3"});
+      client.append({"INCRBY", counters_.key(random), "5"});
+      client.append({"DECRBY", counters_.key(random), "3"});
       client.append({"SET", random.key("e", 100), "gone soon", "PX", "20"});
       client.append({"EXEC"});
       for (int i = 0; i < 4; ++i) client.read();
       const Reply reply = client.read();
       if (reply.items.size() != 3) return unexpected("EXEC", reply);
-      sum_ += 2;
+      counters_.acknowledged(2);
       return {};
     });
     crowd->add("script", 1, [this](Client& client, Random& random) -> std::string {
       const Reply reply = client.call({"EVAL", "redis.call('INCR',KEYS[1]) return redis.call('INCR',ARGV[1])", "1",
-                                       random.key("n", 16), random.key("n", 16)});
+                                       counters_.key(random), counters_.key(random)});
       if (reply.type != REDIS_REPLY_INTEGER) return unexpected("EVAL", reply);
-      sum_ += 2;
+      counters_.acknowledged(2);
       return {};
     });
     crowd->add("push", 1, [this](Client& client, Random&) -> std::string {
@@ -52,14 +44,12 @@ class Writers {
 
   void check(int port) const {
     Client client(port);
-    long long sum = 0;
-    for (int i = 0; i < 16; ++i) sum += std::atoll(client.text({"GET", "n" + std::to_string(i)}).c_str());
-    CHECK(sum == sum_);
+    counters_.check(client);
     CHECK(client.integer({"LLEN", "from"}) + client.integer({"LLEN", "to"}) == pushed_);
   }
 
  private:
-  std::atomic<long long> sum_ = 0;
+  Counters counters_{16};
   std::atomic<long long> pushed_ = 0;
 };
 

@@ -1,9 +1,6 @@
 #include "tests/crash/faulty_files.h"
 
-#include <sys/mman.h>
-
 #include <cstdio>
-#include <new>
 #include <utility>
 
 #include "server/base/assert.h"
@@ -12,12 +9,6 @@
 namespace synap {
 
 namespace {
-
-std::atomic<int64_t>* shared_counter() {
-  void* page = mmap(nullptr, sizeof(std::atomic<int64_t>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  SYNAP_ASSERT(page != MAP_FAILED);
-  return new (page) std::atomic<int64_t>(0);
-}
 
 class FaultyFile final : public File {
  public:
@@ -44,10 +35,10 @@ class FaultyFile final : public File {
 
 }  // namespace
 
-FaultyFiles::FaultyFiles(FileSystem* files, const std::string& fault) : files_(files), counter_(shared_counter()) {
+FaultyFiles::FaultyFiles(FileSystem* files, const std::string& fault) : files_(files), counter_(make_shared_counter()) {
   const size_t colon = fault.find(':');
   kind_ = fault.substr(0, colon);
-  SYNAP_ASSERT(colon != std::string::npos && parse_int64(fault.substr(colon + 1), &place_));
+  SYNAP_ASSERT(colon != std::string::npos && parse_uint64(fault.substr(colon + 1), &place_));
 }
 
 bool FaultyFiles::fails(std::string_view kind, const std::string& path) {

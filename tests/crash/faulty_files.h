@@ -2,13 +2,13 @@
 // count goes on in forked children.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "persistence/file.h"
+#include "tests/crash/shared_counter.h"
 
 namespace synap {
 
@@ -34,8 +34,8 @@ class FaultyFiles final : public FileSystem {
  private:
   FileSystem* const files_;
   std::string kind_;
-  int64_t place_ = 0;
-  std::atomic<int64_t>* const counter_;
+  uint64_t place_ = 0;
+  SharedCounter* const counter_;
 };
 
 }  // namespace synap

@@ -1,13 +1,11 @@
 #include "tests/crash/recorded_files.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <cstring>
-#include <new>
 #include <utility>
 
 #include "server/base/assert.h"
@@ -16,12 +14,6 @@
 namespace synap {
 
 namespace {
-
-std::atomic<uint64_t>* shared_counter() {
-  void* page = mmap(nullptr, sizeof(std::atomic<uint64_t>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  SYNAP_ASSERT(page != MAP_FAILED);
-  return new (page) std::atomic<uint64_t>(0);
-}
 
 uint64_t inode_of(const std::string& path) {
   struct stat info {};
@@ -61,7 +53,7 @@ class RecordedFile final : public File {
 }  // namespace
 
 RecordedFiles::RecordedFiles(std::string folder, int64_t sync_us_max)
-    : real_(posix_files()), folder_(std::move(folder)), sync_us_max_(sync_us_max), counter_(shared_counter()) {}
+    : real_(posix_files()), folder_(std::move(folder)), sync_us_max_(sync_us_max), counter_(make_shared_counter()) {}
 
 // One append is one record: the kernel keeps those of several threads apart.
 void RecordedFiles::record(Change change, uint64_t file, std::string_view detail) {

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "persistence/file.h"
+#include "tests/crash/shared_counter.h"
 
 namespace synap {
 
@@ -54,7 +55,7 @@ class RecordedFiles final : public FileSystem {
   FileSystem& real_;
   const std::string folder_;
   const int64_t sync_us_max_;
-  std::atomic<uint64_t>* const counter_;  // shared with forked children
+  SharedCounter* const counter_;
   std::atomic<int> fd_{-1};
   std::atomic<int> pid_{-1};              // whose fd_ that is
   std::atomic<int> opening_{0};

@@ -71,10 +71,6 @@ bool slow_build() {
   return std::getenv("ASAN_OPTIONS") != nullptr || std::getenv("TSAN_OPTIONS") != nullptr;
 }
 
-bool has_redis() {
-  return std::system("command -v redis-server > /dev/null") == 0;
-}
-
 ServerProcess::ServerProcess(const std::vector<std::string>& directives, Program program)
     : program_(program), port_(free_port()), folder_(temporary_folder()) {
   start(directives);

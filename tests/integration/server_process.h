@@ -52,8 +52,6 @@ class ServerProcess {
   std::string folder_;
 };
 
-bool has_redis();
-
 // A port that nobody listens on at the moment.
 int free_port();
 

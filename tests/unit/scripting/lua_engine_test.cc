@@ -35,6 +35,12 @@ std::string take_result(LuaEngine& engine, ScriptRun* run) {
   return buffer.to_string();
 }
 
+// Of a run that needs one slice.
+std::string result_of(LuaEngine& engine, ScriptRun* run) {
+  CHECK(engine.resume(run) == ScriptState::kDone);
+  return take_result(engine, run);
+}
+
 std::string eval(LuaEngine& engine, std::string_view code, FakeHost* host = nullptr, int* slices = nullptr) {
   FakeHost own;
   Script script(engine, code);
@@ -228,11 +234,7 @@ TEST_CASE("KEYS are fresh, globals are shared by nobody") {
   LuaEngine engine({});
   FakeHost host;
   Script script(engine, "local old = #KEYS KEYS[5] = 'x' return old");
-  for (int i = 0; i < 3; ++i) {
-    ScriptRun* run = script.begin(&host, {"one"});
-    engine.resume(run);
-    CHECK(take_result(engine, run) == ":1\r\n");
-  }
+  for (int i = 0; i < 3; ++i) CHECK(result_of(engine, script.begin(&host, {"one"})) == ":1\r\n");
   // What one script finds it cannot leave behind.
   for (const char* code :
        {"rawset(_G, 'x', 1)", "_G.x = 1", "string.x = 1", "rawset(getmetatable('').__index, 'x', 1)",
@@ -283,8 +285,7 @@ TEST_CASE("library code registers functions and is stopped when it takes too lon
   const std::string_view keys[] = {"a", "b"};
   for (const char* expected : {":2\r\n", ":4\r\n"}) {
     ScriptRun* run = engine.begin_function(load.functions[0].callback_ref, "count", keys, {}, &host);
-    CHECK(engine.resume(run) == ScriptState::kDone);
-    CHECK(take_result(engine, run) == expected);
+    CHECK(result_of(engine, run) == expected);
   }
   ScriptRun* run = engine.begin_function(load.functions[0].callback_ref, "count", keys, {}, &host);
   run->request_kill();
@@ -367,8 +368,7 @@ TEST_CASE("functions of libraries cannot change what they see either") {
     REQUIRE(engine.run_library("redis.register_function('g', function() return type(redis.call) .. string.len('ab') end)", 0,
                                &probe, &error));
     run = engine.begin_function(probe.functions[0].callback_ref, "g", {}, {}, &host);
-    CHECK(engine.resume(run) == ScriptState::kDone);
-    CHECK(take_result(engine, run) == "$9\r\nfunction2\r\n");
+    CHECK(result_of(engine, run) == "$9\r\nfunction2\r\n");
   }
 }
 

@@ -77,129 +77,174 @@ std::string random_element(Random& random, const Shape& shape) {
   }
 }
 
-void random_walk(Random& random, const Shape& shape, int steps) {
-  const ListLimits& limits = shape.limits;
-  List list;
-  Model model;
-  for (int step = 0; step < steps; ++step) {
-    const std::string text = random_element(random, shape);
-    const size_t index = model.empty() ? 0 : random.below(model.size());
-    const auto offset = static_cast<ptrdiff_t>(index);
-    const List::End end = random.below(2) == 0 ? List::End::kHead : List::End::kTail;
-    switch (random.below(11)) {
-      case 0:
-      case 1:
-      case 2: {
-        std::vector<std::string> texts(1 + random.below(random.below(10) == 0 ? 40 : 3), text);
-        for (std::string& each : texts) each += to_text(random.below(5));
-        const std::vector<std::string_view> views(texts.begin(), texts.end());
-        list.push(end, views, limits);
-        for (const std::string& each : texts) {
-          if (end == List::End::kHead) {
-            model.push_front(each);
-          } else {
-            model.push_back(each);
-          }
-        }
-        break;
-      }
-      case 3: {
-        const size_t count = random.below(random.below(10) == 0 ? 100 : 3);
-        list.pop(end, count, limits);
-        for (size_t i = 0; i < count && !model.empty(); ++i) {
-          if (end == List::End::kHead) {
-            model.pop_front();
-          } else {
-            model.pop_back();
-          }
-        }
-        break;
-      }
-      case 4: {
-        const int64_t place = random.below(2) == 0 ? offset : offset - static_cast<int64_t>(model.size());
-        REQUIRE(list.set(model.empty() ? 0 : place, text, limits) == !model.empty());
-        if (!model.empty()) model[index] = text;
-        REQUIRE_FALSE(list.set(static_cast<int64_t>(model.size()), "no", limits));
-        REQUIRE_FALSE(list.set(-1 - static_cast<int64_t>(model.size()), "no", limits));
-        break;
-      }
-      case 5:
-      case 6: {
-        const std::string pivot = model.empty() ? "none" : model[index];
-        const bool after = random.below(2) == 0;
-        REQUIRE(list.insert(pivot, after, text, limits) == !model.empty());
-        if (model.empty()) break;
-        const auto found = std::find(model.begin(), model.end(), pivot);
-        model.insert(found + (after ? 1 : 0), text);
-        break;
-      }
-      case 7: {
-        const std::string needle = model.empty() ? "none" : model[index];
-        const int64_t count = static_cast<int64_t>(random.below(7)) - 3;
-        size_t expected = 0;
-        const size_t wanted = count == 0 ? SIZE_MAX : static_cast<size_t>(std::abs(count));
-        for (size_t i = 0; i < model.size() && expected < wanted;) {
-          const size_t place = count >= 0 ? i : model.size() - 1 - i;
-          if (model[place] == needle) {
-            model.erase(model.begin() + static_cast<ptrdiff_t>(place));
-            ++expected;
-          } else {
-            ++i;
-          }
-        }
-        REQUIRE(list.remove(needle, count, limits) == expected);
-        REQUIRE(list.remove("not in any list", 0, limits) == 0);
-        break;
-      }
-      case 8: {
-        if (random.below(5) != 0) break;
-        const size_t keep = model.size() - random.below(model.size() / 2 + 1);
-        const size_t start = random.below(model.size() - keep + 1);
-        list.keep(start, keep, limits);
-        model.erase(model.begin() + static_cast<ptrdiff_t>(start + keep), model.end());
-        model.erase(model.begin(), model.begin() + static_cast<ptrdiff_t>(start));
-        break;
-      }
-      case 9: {
-        const size_t count = random.below(20);
-        list.erase(index, count, limits);
-        const auto last = static_cast<ptrdiff_t>(std::min(model.size(), index + count));
-        model.erase(model.begin() + offset, model.begin() + last);
-        break;
-      }
-      default: {
-        if (!model.empty()) {
-          const List::End to = random.below(2) == 0 ? List::End::kHead : List::End::kTail;
-          list.rotate(end, to, limits);
-          const std::string moved = end == List::End::kHead ? model.front() : model.back();
-          end == List::End::kHead ? model.pop_front() : model.pop_back();
-          to == List::End::kHead ? model.push_front(moved) : model.push_back(moved);
-        }
-        if (random.below(10) == 0) list = list.copy();
-        if (random.below(10) == 0 && limits.compress_depth == 0) list = reload(list, limits);
-        if (model.empty()) break;
-        ListpackValue value;
-        List::Iterator it(list, offset, List::Iterator::Direction::kForward);
-        for (size_t i = index; i < std::min(index + 5, model.size()); ++i) {
-          REQUIRE(it.next(&value));
-          REQUIRE(value.equals(model[i]));
-        }
-        List::Iterator back(list, offset - static_cast<int64_t>(model.size()), List::Iterator::Direction::kBackward);
-        for (size_t i = index + 1; i-- > (index > 5 ? index - 5 : 0);) {
-          REQUIRE(back.next(&value));
-          REQUIRE(value.equals(model[i]));
-        }
-        REQUIRE(list.peek(List::End::kHead).equals(model.front()));
-        REQUIRE(list.peek(List::End::kTail).equals(model.back()));
-      }
-    }
-    if (step % 8 == 0) {
-      check_same(list, model);
-      check_nodes(list, limits);
+size_t remove_from(Model* model, const std::string& needle, int64_t count) {
+  const size_t wanted = count == 0 ? SIZE_MAX : static_cast<size_t>(std::abs(count));
+  size_t removed = 0;
+  for (size_t i = 0; i < model->size() && removed < wanted;) {
+    const size_t place = count >= 0 ? i : model->size() - 1 - i;
+    if ((*model)[place] == needle) {
+      model->erase(model->begin() + static_cast<ptrdiff_t>(place));
+      ++removed;
+    } else {
+      ++i;
     }
   }
-  check_same(list, model);
+  return removed;
 }
+
+// One random operation after another on a list and on its model.
+class RandomWalk {
+ public:
+  RandomWalk(Random& random, const Shape& shape) : random_(random), shape_(shape), limits_(shape.limits) {}
+
+  void run(int steps) {
+    for (int i = 0; i < steps; ++i) {
+      step();
+      if (i % 8 != 0) continue;
+      check_same(list_, model_);
+      check_nodes(list_, limits_);
+    }
+    check_same(list_, model_);
+  }
+
+ private:
+  void step() {
+    text_ = random_element(random_, shape_);
+    index_ = model_.empty() ? 0 : random_.below(model_.size());
+    offset_ = static_cast<ptrdiff_t>(index_);
+    end_ = random_end();
+    switch (random_.below(11)) {
+      case 0:
+      case 1:
+      case 2:
+        return push();
+      case 3:
+        return pop();
+      case 4:
+        return set();
+      case 5:
+      case 6:
+        return insert();
+      case 7:
+        return remove();
+      case 8:
+        return keep();
+      case 9:
+        return erase();
+      default:
+        rotate();
+        renew();
+        read_around();
+    }
+  }
+
+  List::End random_end() { return random_.below(2) == 0 ? List::End::kHead : List::End::kTail; }
+
+  void push() {
+    std::vector<std::string> texts(1 + random_.below(random_.below(10) == 0 ? 40 : 3), text_);
+    for (std::string& each : texts) each += to_text(random_.below(5));
+    const std::vector<std::string_view> views(texts.begin(), texts.end());
+    list_.push(end_, views, limits_);
+    for (const std::string& each : texts) push_to_model(end_, each);
+  }
+
+  void push_to_model(List::End end, const std::string& element) {
+    end == List::End::kHead ? model_.push_front(element) : model_.push_back(element);
+  }
+
+  std::string pop_from_model(List::End end) {
+    const std::string element = end == List::End::kHead ? model_.front() : model_.back();
+    end == List::End::kHead ? model_.pop_front() : model_.pop_back();
+    return element;
+  }
+
+  void pop() {
+    const size_t count = random_.below(random_.below(10) == 0 ? 100 : 3);
+    list_.pop(end_, count, limits_);
+    for (size_t i = 0; i < count && !model_.empty(); ++i) pop_from_model(end_);
+  }
+
+  void set() {
+    const auto size = static_cast<int64_t>(model_.size());
+    const int64_t place = random_.below(2) == 0 ? offset_ : offset_ - size;
+    REQUIRE(list_.set(model_.empty() ? 0 : place, text_, limits_) == !model_.empty());
+    if (!model_.empty()) model_[index_] = text_;
+    REQUIRE_FALSE(list_.set(size, "no", limits_));
+    REQUIRE_FALSE(list_.set(-1 - size, "no", limits_));
+  }
+
+  void insert() {
+    const std::string pivot = model_.empty() ? "none" : model_[index_];
+    const bool after = random_.below(2) == 0;
+    REQUIRE(list_.insert(pivot, after, text_, limits_) == !model_.empty());
+    if (model_.empty()) return;
+    const auto found = std::find(model_.begin(), model_.end(), pivot);
+    model_.insert(found + (after ? 1 : 0), text_);
+  }
+
+  void remove() {
+    const std::string needle = model_.empty() ? "none" : model_[index_];
+    const int64_t count = static_cast<int64_t>(random_.below(7)) - 3;
+    REQUIRE(list_.remove(needle, count, limits_) == remove_from(&model_, needle, count));
+    REQUIRE(list_.remove("not in any list", 0, limits_) == 0);
+  }
+
+  void keep() {
+    if (random_.below(5) != 0) return;
+    const size_t kept = model_.size() - random_.below(model_.size() / 2 + 1);
+    const size_t start = random_.below(model_.size() - kept + 1);
+    list_.keep(start, kept, limits_);
+    model_.erase(model_.begin() + static_cast<ptrdiff_t>(start + kept), model_.end());
+    model_.erase(model_.begin(), model_.begin() + static_cast<ptrdiff_t>(start));
+  }
+
+  void erase() {
+    const size_t count = random_.below(20);
+    list_.erase(index_, count, limits_);
+    const auto last = static_cast<ptrdiff_t>(std::min(model_.size(), index_ + count));
+    model_.erase(model_.begin() + offset_, model_.begin() + last);
+  }
+
+  void rotate() {
+    if (model_.empty()) return;
+    const List::End to = random_end();
+    list_.rotate(end_, to, limits_);
+    push_to_model(to, pop_from_model(end_));
+  }
+
+  void renew() {
+    if (random_.below(10) == 0) list_ = list_.copy();
+    if (random_.below(10) == 0 && limits_.compress_depth == 0) list_ = reload(list_, limits_);
+  }
+
+  void read_around() {
+    if (model_.empty()) return;
+    ListpackValue value;
+    List::Iterator it(list_, offset_, List::Iterator::Direction::kForward);
+    for (size_t i = index_; i < std::min(index_ + 5, model_.size()); ++i) {
+      REQUIRE(it.next(&value));
+      REQUIRE(value.equals(model_[i]));
+    }
+    List::Iterator back(list_, offset_ - static_cast<int64_t>(model_.size()), List::Iterator::Direction::kBackward);
+    for (size_t i = index_ + 1; i-- > (index_ > 5 ? index_ - 5 : 0);) {
+      REQUIRE(back.next(&value));
+      REQUIRE(value.equals(model_[i]));
+    }
+    REQUIRE(list_.peek(List::End::kHead).equals(model_.front()));
+    REQUIRE(list_.peek(List::End::kTail).equals(model_.back()));
+  }
+
+  Random& random_;
+  const Shape& shape_;
+  const ListLimits& limits_;
+  List list_;
+  Model model_;
+  // Of the step under way.
+  std::string text_;
+  size_t index_ = 0;
+  ptrdiff_t offset_ = 0;
+  List::End end_ = List::End::kHead;
+};
 
 TEST_CASE("list: random operations agree with a deque") {
   Random& random = thread_random();
@@ -209,7 +254,7 @@ TEST_CASE("list: random operations agree with a deque") {
       {{0, 1, 0}, 100},  {{-1, 0, 0}, 6000}, {{-5, 1, 0}, 3000},
   };
   for (const Shape& shape : shapes) {
-    for (int round = 0; round < 6; ++round) random_walk(random, shape, 700);
+    for (int round = 0; round < 6; ++round) RandomWalk(random, shape).run(700);
   }
 }
 
