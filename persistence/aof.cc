@@ -291,7 +291,6 @@ Status Aof::write_base(const std::string& target, bool rdb, RdbSaveOptions optio
   return status.ok() ? status : failed(status);
 }
 
-// On the writer's thread: the journal goes on in a new increment.
 // A file that was there before is removed, not emptied: after a power cut its old bytes could be there again.
 Result<std::unique_ptr<File>> Aof::open_new(const std::string& name) {
   if (files_->exists(name)) {
@@ -300,6 +299,7 @@ Result<std::unique_ptr<File>> Aof::open_new(const std::string& name) {
   return files_->open(name, FileSystem::Mode::kReplace);
 }
 
+// On the writer's thread: the journal goes on in a new increment.
 void Aof::begin_increment(Begun* begun) {
   AofManifest next = manifest();
   next.increments.push_back(next.next_increment(prefix()));

@@ -1,8 +1,8 @@
 // The sandbox: what scripts see of Lua, as in Redis 7. LuaJIT has no read-only tables, so a protected table is an empty
 // table (its "front") whose metatable reads from the real one and refuses writes; the real one is never handed out.
-// The functions that would see through this (next, pairs, rawset, getmetatable, table.insert, …) are ours and know
-// fronts. Functions that call back into Lua are written in Lua (lua_prelude.cc), because a coroutine cannot yield
-// across C: so a slice can end, and a kill take effect, inside every callback. Everything here may raise and runs
+// The functions that would see through this (next, pairs, rawset, getmetatable, table.insert, …) are ours and know fronts
+// (lua_functions.h). Functions that call back into Lua are written in Lua (lua_prelude.cc), because a coroutine cannot
+// yield across C: so a slice can end, and a kill take effect, inside every callback. Everything here may raise and runs
 // protected.
 #pragma once
 
