@@ -160,7 +160,9 @@ Status Aof::open(int64_t now_ms) {
 void Aof::switch_on() {
   LockGuard guard(mutex_);
   State off = State::kOff;
-  if (state_.compare_exchange_strong(off, State::kWaitsForBase)) retry_at_ms_.store(0);
+  if (!state_.compare_exchange_strong(off, State::kWaitsForBase)) return;
+  retry_at_ms_.store(0);
+  log_notice("AOF was enabled. An AOF background was scheduled to start when possible.");
 }
 
 void Aof::switch_off() {

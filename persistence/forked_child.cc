@@ -115,6 +115,7 @@ void ForkedChild::run(Purpose purpose, const Work& work) {
   std::signal(SIGTERM, SIG_DFL);
   // The parent's sockets must not live on here when it ends.
   close_range(3, UINT_MAX, 0);
+  server_->show_title(purpose == Purpose::kSnapshot ? "redis-rdb-bgsave" : "redis-aof-rewrite");
   static_cast<void>(oom_score_->apply(server_->config->current(), OomClass::kChild));
   const Status status = work(&page_->progress, [this] { page_->measure_sometimes(); });
   page_->measure();

@@ -75,11 +75,11 @@ int parse_meta_options(const std::vector<std::string>& args, bool* done) {
   return run_meta_options(options);
 }
 
-int run_program(std::vector<std::string> args, const char* executable) {
-  args = with_program_name(executable, std::move(args));
+int run_program(std::vector<std::string> args, ProcessTitle* title) {
+  args = with_program_name(title->program(), std::move(args));
   bool done = false;
   const int code = parse_meta_options(args, &done);
-  return done ? code : run_server(args, executable, &posix_files());
+  return done ? code : run_server(args, title, &posix_files());
 }
 
 }  // namespace
@@ -87,5 +87,7 @@ int run_program(std::vector<std::string> args, const char* executable) {
 }  // namespace synap
 
 int main(int argc, char** argv) {
-  return synap::run_program(std::vector<std::string>(argv + 1, argv + argc), argv[0]);
+  const std::vector<std::string> args(argv + 1, argv + argc);
+  synap::ProcessTitle title(argc, argv);
+  return synap::run_program(args, &title);
 }

@@ -13,6 +13,7 @@
 #include "server/base/number.h"
 #include "server/base/quoted_args.h"
 #include "server/base/text.h"
+#include "server/command/process_title.h"
 #include "server/options_list.h"
 
 namespace synap {
@@ -131,14 +132,7 @@ std::string format_percentiles(const Config& config) {
 // --- checks
 
 const char* check_title(const Config& config) {
-  const auto value_of = [](std::string_view name) -> std::optional<std::string> {
-    for (const std::string_view known :
-         {"title", "listen-addr", "server-mode", "config-file", "port", "tls-port", "unixsocket"}) {
-      if (name == known) return "x";
-    }
-    return std::nullopt;
-  };
-  const std::optional<std::string> title = expand_title(config.proc_title_template, value_of);
+  const std::optional<std::string> title = process_title(config, {.name = "any", .config_file = {}});
   return title.has_value() && !title->empty() ? nullptr : "template format is invalid or contains unknown variables";
 }
 

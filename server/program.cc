@@ -51,7 +51,7 @@ void write_pid_file(const Config& config) {
 
 }  // namespace
 
-int run_server(const std::vector<std::string>& args, const char* executable, FileSystem* files) {
+int run_server(const std::vector<std::string>& args, ProcessTitle* title, FileSystem* files) {
   LoadedConfig loaded;
   const Status status = load_config(parse_command_line(args), &loaded);
   if (!status.ok()) {
@@ -72,7 +72,7 @@ int run_server(const std::vector<std::string>& args, const char* executable, Fil
 
   int exit_code;
   {
-    Synap server(std::move(loaded), executable, files);
+    Synap server(std::move(loaded), title, files);
     exit_code = server.run();
   }
   if (!pidfile.empty()) unlink(pidfile.c_str());

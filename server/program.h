@@ -6,10 +6,11 @@
 #include <vector>
 
 #include "persistence/file.h"
+#include "server/command/process_title.h"
 
 namespace synap {
 
 // `args`: a configuration file, then --directive value …; without the program's name. Returns the exit code.
-int run_server(const std::vector<std::string>& args, const char* executable, FileSystem* files);
+int run_server(const std::vector<std::string>& args, ProcessTitle* title, FileSystem* files);
 
 }  // namespace synap

@@ -87,7 +87,7 @@ struct Synap::Impl final : KeyspaceObserver {
     std::thread thread;
   };
 
-  Impl(LoadedConfig loaded, const char* executable, FileSystem* file_system);
+  Impl(LoadedConfig loaded, ProcessTitle* title, FileSystem* file_system);
 
   int run();
   void sample_rates();
@@ -105,6 +105,7 @@ struct Synap::Impl final : KeyspaceObserver {
   void print_banner() const;
   bool shutdown_saves(uint32_t flags) const;
   std::string begin_shutdown(uint32_t flags);
+  void set_up_title(ProcessTitle* title);
   void set_up_persistence();
   void begin_loading();
   void finish_loading(const Status& status);
@@ -173,7 +174,7 @@ std::vector<std::pair<std::string, std::string>> renames_of(const LoadedConfig& 
 
 }  // namespace
 
-Synap::Impl::Impl(LoadedConfig loaded, const char* executable, FileSystem* file_system)
+Synap::Impl::Impl(LoadedConfig loaded, ProcessTitle* title, FileSystem* file_system)
     : config(loaded.config),
       config_file(loaded.file),
       commands(command_families(), renames_of(loaded)),
@@ -233,7 +234,7 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable, FileSystem* file_
   server.mean_ttl_ms = std::vector<std::atomic<int64_t>>(static_cast<size_t>(loaded.config.databases));
   server.startup_memory_bytes = used_memory_bytes();
   server.run_id = random_hex(40);
-  server.executable = executable;
+  server.executable = title->program();
   server.config_file = config_file;
   server.start_ms = wall_clock_ms();
   server.port = static_cast<int>(loaded.config.port);
@@ -243,6 +244,7 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable, FileSystem* file_
   server.end_session = [this](Session& session, Dispatcher& dispatcher, Reactor& reactor) {
     end_session(session, dispatcher, reactor);
   };
+  set_up_title(title);
   set_up_acl();
   listening = std::make_unique<Listening>(lanes.front().reactor.get(), &config,
                                           [this](int fd, SocketKind kind) { deal(fd, kind); });
@@ -260,6 +262,19 @@ Synap::Impl::Impl(LoadedConfig loaded, const char* executable, FileSystem* file_
   workers_pointer = workers.get();
   replayer = std::make_unique<Dispatcher>(Dispatcher::Parts{&server, this, &no_workers}, statistics.add_thread());
   server.replayer = replayer.get();
+}
+
+void Synap::Impl::set_up_title(ProcessTitle* title) {
+  server.show_title = [this, title](std::string_view name) {
+    const Config& current = config.current();
+    if (!current.set_proc_title) return;
+    const std::string_view subject = name.empty() ? std::string_view(title->program()) : name;
+    title->show(process_title(current, {.name = subject, .config_file = config_file}).value_or(std::string(subject)));
+  };
+  config.on_change({"proc-title-template", "port", "tls-port", "bind"}, [this](const Config&, const Config&) {
+    server.show_title({});
+    return Status();
+  });
 }
 
 void Synap::Impl::set_up_persistence() {
@@ -596,6 +611,7 @@ int Synap::Impl::run() {
     log_warning("%s", entered.detail().c_str());
     return 1;
   }
+  server.show_title({});
   if (const Status users = load_users(); !users.ok()) {
     if (users.code() == StatusCode::kSyntax) {
       std::fprintf(stderr, "%s", users.detail().c_str());
@@ -745,8 +761,8 @@ void Synap::Impl::end_lane(Lane& lane, int64_t deadline_us) {
   lane.reactor->after(kShutdownPollMs, [this, &lane, deadline_us] { end_lane(lane, deadline_us); });
 }
 
-Synap::Synap(LoadedConfig loaded, const char* executable, FileSystem* files)
-    : impl_(std::make_unique<Impl>(std::move(loaded), executable, files)) {}
+Synap::Synap(LoadedConfig loaded, ProcessTitle* title, FileSystem* files)
+    : impl_(std::make_unique<Impl>(std::move(loaded), title, files)) {}
 Synap::~Synap() = default;
 
 int Synap::run() { return impl_->run(); }

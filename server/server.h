@@ -5,13 +5,14 @@
 
 #include "persistence/file.h"
 #include "server/command/config_file.h"
+#include "server/command/process_title.h"
 
 namespace synap {
 
 class Synap {
  public:
-  // `executable`: as it was started, for INFO and DEBUG RESTART. `files`: what persistence reads and writes.
-  Synap(LoadedConfig loaded, const char* executable, FileSystem* files);
+  // `title`: of this process. `files`: what persistence reads and writes.
+  Synap(LoadedConfig loaded, ProcessTitle* title, FileSystem* files);
   ~Synap();
   Synap(const Synap&) = delete;
   Synap& operator=(const Synap&) = delete;

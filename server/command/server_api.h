@@ -124,6 +124,8 @@ struct Server {
   std::atomic<int64_t> operations_per_second{0}, input_bytes_per_second{0}, output_bytes_per_second{0};
   std::atomic<int64_t> turns_per_second{0}, turn_ns_per_second{0};  // of all reactors' loops
 
+  // Shows the process in ps as `name`, or as the program when it is empty; see set-proc-title.
+  std::function<void(std::string_view name)> show_title = [](std::string_view) {};
   std::function<void()> all_flushed;  // FLUSHALL was done, under its guard
   // What a write gets while kStateDiskError is set. Set by persistence.
   std::function<std::string()> disk_error;

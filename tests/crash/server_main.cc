@@ -12,6 +12,8 @@
 #include "tests/crash/recorded_files.h"
 
 int main(int argc, char** argv) {
+  const std::vector<std::string> args(argv + 1, argv + argc);
+  synap::ProcessTitle title(argc, argv);
   const char* folder = std::getenv("SYNAP_RECORDS");
   const char* sync_us = std::getenv("SYNAP_SYNC_US");
   int64_t sync_us_max = 0;
@@ -22,5 +24,5 @@ int main(int argc, char** argv) {
   synap::RecordedFiles recorded(folder, sync_us_max);
   const char* fault = std::getenv("SYNAP_FAULT");
   synap::FaultyFiles files(&recorded, fault != nullptr ? fault : "none:0");
-  return synap::run_server(std::vector<std::string>(argv + 1, argv + argc), argv[0], &files);
+  return synap::run_server(args, &title, &files);
 }

@@ -42,6 +42,47 @@ TEST_CASE("The server says when it is ready and ends in order") {
   CHECK(contains(server.log(), "bye bye"));
 }
 
+TEST_CASE("ps shows the process as proc-title-template says") {
+  const auto title_of = [](const std::string& pid) {
+    std::ifstream file("/proc/" + pid + "/cmdline", std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+    return bytes.substr(0, bytes.find('\0'));
+  };
+  ServerProcess server({"--rdb-key-save-delay", "60000000"});
+  Client client(server.port());
+  const std::string pid = std::to_string(server.pid());
+  const std::string program = client.info("executable");
+  const std::string port = std::to_string(server.port());
+  CHECK(title_of(pid) == program + " 127.0.0.1:" + port);
+
+  const std::string longer = "longer than all arguments of the server together: " + std::string(150, 'x') + ' ';
+  CHECK(client.text({"CONFIG", "SET", "proc-title-template", longer + "{port} {tls-port} {config-file} {title}"}) == "OK");
+  CHECK(title_of(pid) == longer + port + " 0 - " + program);
+  CHECK(contains(client.text({"CONFIG", "SET", "proc-title-template", "{nosuch}"}), "contains unknown variables"));
+  CHECK(title_of(pid) == longer + port + " 0 - " + program);
+  CHECK(client.text({"CONFIG", "SET", "proc-title-template", "{title} {listen-addr}", "port", "0"}) == "OK");
+  CHECK(title_of(pid) == program + " unixsocket:");
+  CHECK(client.text({"CONFIG", "SET", "port", port}) == "OK");
+  CHECK(title_of(pid) == program + " 127.0.0.1:" + port);
+
+  CHECK(client.text({"SET", "key", "value"}) == "OK");
+  CHECK(client.text({"BGSAVE"}) == "Background saving started");
+  std::string child;
+  std::ifstream("/proc/" + pid + "/task/" + pid + "/children") >> child;
+  REQUIRE_FALSE(child.empty());
+  CHECK(eventually([&] { return title_of(child) == "redis-rdb-bgsave 127.0.0.1:" + port; }));
+  CHECK(title_of(pid) == program + " 127.0.0.1:" + port);
+}
+
+TEST_CASE("Without set-proc-title the arguments stay visible") {
+  ServerProcess server({"--set-proc-title", "no"});
+  Client client(server.port());
+  CHECK(client.text({"CONFIG", "SET", "proc-title-template", "other"}) == "OK");
+  std::ifstream file("/proc/" + std::to_string(server.pid()) + "/cmdline", std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+  CHECK(contains(bytes, std::string("--set-proc-title\0no\0", 20)));
+}
+
 TEST_CASE("--version and --help print and end") {
   for (const char* option : {"--version", "-v"}) {
     const Ended ended = ServerProcess::run({option});
