@@ -161,7 +161,7 @@ void Client::run_parsed(CommandBatch* batch, ParseOutcome outcome) {
   }
   host_->server->tracking_table->broadcast();
   flush();
-  if (ended_ && !input_must_run()) begin_close();
+  close_if_ended();
   if (holds_much()) publish_sizes();
 }
 
@@ -271,8 +271,8 @@ void Client::wake() {
 void Client::retry() {
   host_->dispatcher->begin_turn();
   if (host_->dispatcher->retry(*this) == Outcome::kDone) return resume();
-  if (input_must_run()) return;
-  ended_ ? begin_close() : connection_.resume_reading();
+  if (ended_) return close_if_ended();
+  if (!input_must_run()) connection_.resume_reading();
 }
 
 void Client::retry_postponed() {
@@ -414,30 +414,32 @@ void Client::settle_message_bytes() {
 
 // A message may tell of any write until now.
 void Client::gate_on_everything() {
-  if (host_->server->gate->active()) session_.gate_offset = host_->server->journal->end_offset();
+  if (host_->server->gate->active()) session_.raise_gate(host_->server->journal->end_offset());
 }
 
 // appendfsync always: what a reply may tell of must be on disk. If it is not yet, the client is flushed when it is.
 bool Client::must_wait_for_journal() {
-  if (session_.gate_offset == 0) return false;
+  const uint64_t needed = session_.gate_offset.load(std::memory_order_relaxed);
+  if (needed == 0) return false;
   if (gated_) return true;
   JournalGate& gate = *host_->server->gate;
-  if (gate.released() < session_.gate_offset) gate.wait(host_->reactor->index());
-  if (gate.released() < session_.gate_offset) {
+  if (gate.released() < needed) gate.wait(host_->reactor->index());
+  if (gate.released() < needed) {
     gated_ = true;
-    host_->gated.emplace(session_.gate_offset, id());
+    host_->gated.emplace(needed, id());
     if (output_.size() > kGatedOutputMax) connection_.pause_reading();
     return true;
   }
-  session_.gate_offset = 0;
+  session_.pass_gate(needed);
   return false;
 }
 
 void Client::journal_released() {
   gated_ = false;
   if (closing_) return;
-  if (!suspended_) connection_.resume_reading();
+  if (!suspended_ && !ended_) connection_.resume_reading();
   flush();
+  close_if_ended();
 }
 
 void Client::flush() {
@@ -496,7 +498,12 @@ void Client::on_end(std::string_view reason) {
   close_reason_ = reason;
   ended_ = true;
   connection_.pause_reading();
-  if (!input_must_run()) begin_close();
+  close_if_ended();
+}
+
+// The peer sends no more, but may still read: what it sent runs, and is replied to, though the reply waits for the disk.
+void Client::close_if_ended() {
+  if (ended_ && !gated_ && !input_must_run()) begin_close();
 }
 
 void Client::close(bool after_reply) {
@@ -557,8 +564,9 @@ void Client::cron(int64_t now_ms) {
 // knowing at once, all others by timer.
 bool Client::holds_much() const {
   constexpr uint64_t kMuch = 4096;
-  return parser_.buffered_bytes() != 0 || connection_.pending_bytes() != 0 || !session_.queued.empty() ||
-         !session_.watched.empty() || session_.has(kSessionPubsub | kSessionTracking) || counted_bytes_ > kMuch;
+  if (parser_.buffered_bytes() != 0 || connection_.pending_bytes() != 0 || counted_bytes_ > kMuch) return true;
+  if (session_.has(kSessionPubsub | kSessionTracking)) return true;
+  return !suspended_ && (!session_.queued.empty() || !session_.watched.empty());  // else they may be a worker's
 }
 
 void Client::evict() {
@@ -568,18 +576,22 @@ void Client::evict() {
   begin_close();
 }
 
+// What the session lists by name: subscriptions, watched keys, prefixes.
+size_t Client::registry_bytes() const {
+  constexpr size_t kTreeNodeBytes = 96;  // of a subscription, with its name
+  constexpr size_t kListedBytes = 48;    // of a watched key or a prefix, with its name
+  const size_t names = session_.channels.size() + session_.patterns.size() + session_.shard_channels.size();
+  return names * kTreeNodeBytes + session_.watched.size() * (sizeof(WatchedKey) + kListedBytes) +
+         session_.tracking_prefixes.size() * (sizeof(std::string) + kListedBytes);
+}
+
 void Client::publish_sizes() {
   SharedSession& shared = *session_.shared;
   const auto relaxed = std::memory_order_relaxed;
   const size_t buffered = parser_.shown_bytes();
   shared.query_buffer_bytes.store(buffered, relaxed);
   shared.query_buffer_free_bytes.store(std::max(parser_.memory_bytes(), buffered) - buffered, relaxed);
-  constexpr size_t kTreeNodeBytes = 96;  // of a subscription, with its name
-  constexpr size_t kListedBytes = 48;    // of a watched key or a prefix, with its name
-  const size_t names = session_.channels.size() + session_.patterns.size() + session_.shard_channels.size();
-  shared.registry_bytes.store(names * kTreeNodeBytes + session_.watched.size() * (sizeof(WatchedKey) + kListedBytes) +
-                                  session_.tracking_prefixes.size() * (sizeof(std::string) + kListedBytes),
-                              relaxed);
+  if (!suspended_) shared.registry_bytes.store(registry_bytes(), relaxed);  // else the session may be a worker's
   shared.argv_bytes.store(suspended.args.memory_bytes(), relaxed);
   shared.output_bytes.store(connection_.pending_memory_bytes() + output_.memory_bytes(), relaxed);
   shared.network_in_bytes.store(connection_.bytes_in(), relaxed);

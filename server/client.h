@@ -2,8 +2,8 @@
 // one write. Lives on its reactor; only that thread touches it, except while one of its commands runs on a worker, when
 // the reactor leaves it alone.
 // States: running (reads and runs); suspended (a command waits for shards, a worker, a pause: input is kept); blocked (a
-// command waits for keys: the same, with a time-out); ended (the peer is gone, but had sent more behind a command that is
-// suspended: all of that still runs); closing (the socket is closed; freed when nothing runs any more).
+// command waits for keys: the same, with a time-out); ended (the peer sends no more, but had sent something behind a command
+// that is suspended, or is owed replies that wait for the disk); closing (the socket is closed; freed when nothing runs any more).
 #pragma once
 
 #include <array>
@@ -139,7 +139,9 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   void gate_on_everything();
   bool holds_much() const;
   bool over_query_limit();
+  size_t registry_bytes() const;
   void publish_sizes();
+  void close_if_ended();
   void begin_close();
   void release_if_idle();
   void end_session();

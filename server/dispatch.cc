@@ -744,7 +744,7 @@ void Dispatcher::note_for_gate(Context* ctx, uint64_t end_offset) {
     if (end_offset != 0) gate.wrote_all(end_offset);
     needed = server_.journal->end_offset();
   }
-  ctx->session_->gate_offset = std::max(ctx->session_->gate_offset, needed);
+  ctx->session_->raise_gate(needed);
 }
 
 void Dispatcher::note_inner_keys(Context* outer, const Command* command, const Args& args, const KeyHashes& keys) const {

@@ -160,9 +160,9 @@ bool Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& 
   }
   auto shared_output = std::make_shared<OutputBuffer>(std::move(output));
   const Session& served = blocked.session;
-  server_.clients->post(served.id(), [shared_output, gate = served.gate_offset, written = served.written_offset](ClientPort& port) {
+  server_.clients->post(served.id(), [shared_output, gate = served.gate_offset.load(), written = served.written_offset](ClientPort& port) {
     Session& session = port.session();
-    session.gate_offset = std::max(session.gate_offset, gate);
+    session.raise_gate(gate);
     session.written_offset = std::max(session.written_offset, written);
     port.complete_blocked(std::move(*shared_output));
   });

@@ -105,6 +105,8 @@ struct WatchedKey {
   bool gone;  // it was absent or past its expiry when watched
 };
 
+using SubscriptionSet = std::set<std::string, std::less<>>;
+
 struct Session {
   explicit Session(uint64_t id) : shared(std::make_shared<SharedSession>(id)) {}
 
@@ -121,10 +123,19 @@ struct Session {
   std::vector<QueuedCommand> queued;  // MULTI
   size_t queued_bytes = 0;
   std::vector<WatchedKey> watched;
-  std::set<std::string, std::less<>> channels, patterns, shard_channels;
+  SubscriptionSet channels, patterns, shard_channels;
   std::vector<std::string> tracking_prefixes;  // CLIENT TRACKING BCAST
   uint64_t written_offset = 0;                 // the journal's end after its last write: WAIT, WAITAOF
-  uint64_t gate_offset = 0;                    // its replies leave once the journal is durable up to here (JournalGate)
+  // Its replies leave once the journal is durable up to here (JournalGate). A worker raises it for the reply to come while
+  // the reactor sends those before.
+  std::atomic<uint64_t> gate_offset{0};
+  void raise_gate(uint64_t offset) {
+    uint64_t known = gate_offset.load(std::memory_order_relaxed);
+    while (known < offset && !gate_offset.compare_exchange_weak(known, offset, std::memory_order_relaxed)) {
+    }
+  }
+  // What waited for this much may leave. If somebody raised it meanwhile that stands: for a reply that comes later.
+  void pass_gate(uint64_t offset) { gate_offset.compare_exchange_strong(offset, 0, std::memory_order_relaxed); }
 
   std::shared_ptr<SharedSession> shared;
 };

@@ -130,6 +130,8 @@ class RawSocket {
     }
     return true;
   }
+  // The peer reads to the end; what it answers can still be received.
+  void end_sending() { ::shutdown(fd_, SHUT_WR); }
   // What arrives until `bytes_min` are there, the peer closes, or nothing came for the time.
   std::string receive(size_t bytes_min, int timeout_ms = 5000) {
     std::string got;

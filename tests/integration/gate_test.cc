@@ -97,3 +97,18 @@ TEST_CASE("Gate: keys of a script that was under way when appendfsync became alw
   server.restart(directives_with("always"));
   CHECK(Client(server.port()).text({"GET", "early"}) == "made");
 }
+
+TEST_CASE("Gate: a peer that sends no more gets the replies that wait for the disk") {
+  ServerProcess server(directives_with("always"));
+  REQUIRE(Client(server.port()).call({"DEBUG", "AOF-FLUSH-SLEEP", "300000"}).ok());
+  const std::string value(20000, 'x');
+  for (const std::string& bytes : {encode({"SET", "a", "1"}), encode({"SET", "a", value}) + encode({"STRLEN", "a"})}) {
+    RawSocket socket(server.port());
+    REQUIRE(socket.send(bytes));
+    socket.end_sending();
+    const std::string replies = socket.receive_all();
+    CHECK(replies.starts_with("+OK\r\n"));
+    CHECK((replies.size() == 5 || replies.ends_with(":20000\r\n")));
+    CHECK(socket.closed_by_peer());
+  }
+}
