@@ -11,20 +11,7 @@ namespace synap {
 
 namespace {
 
-using SubscriptionSet = std::set<std::string, std::less<>>;
-
 thread_local PubSub::Held* held_here = nullptr;
-
-SubscriptionSet& subscriptions(Session& session, PubSubKind kind) {
-  switch (kind) {
-    case PubSubKind::kPattern:
-      return session.patterns;
-    case PubSubKind::kShardChannel:
-      return session.shard_channels;
-    default:
-      return session.channels;
-  }
-}
 
 // What others see of a client's subscriptions.
 void publish_figures(Session& session) {
@@ -83,6 +70,17 @@ class Encoded {
 
 }  // namespace
 
+SubscriptionSet& subscriptions_of(Session& session, PubSubKind kind) {
+  switch (kind) {
+    case PubSubKind::kPattern:
+      return session.patterns;
+    case PubSubKind::kShardChannel:
+      return session.shard_channels;
+    default:
+      return session.channels;
+  }
+}
+
 PubSub::Hold::Hold(Held* held) : before_(held_here) {
   if (held_here == nullptr) held_here = held;
 }
@@ -90,7 +88,7 @@ PubSub::Hold::Hold(Held* held) : before_(held_here) {
 PubSub::Hold::~Hold() { held_here = before_; }
 
 bool PubSub::subscribe(PubSubKind kind, Session& session, std::string_view name) {
-  if (!subscriptions(session, kind).emplace(name).second) return false;
+  if (!subscriptions_of(session, kind).emplace(name).second) return false;
   publish_figures(session);
   LockGuard guard(mutex_);
   const auto reactor = static_cast<size_t>(session.shared->reactor.load(std::memory_order_relaxed));
@@ -100,7 +98,7 @@ bool PubSub::subscribe(PubSubKind kind, Session& session, std::string_view name)
 }
 
 bool PubSub::unsubscribe(PubSubKind kind, Session& session, std::string_view name) {
-  SubscriptionSet& own = subscriptions(session, kind);
+  SubscriptionSet& own = subscriptions_of(session, kind);
   const auto it = own.find(name);
   if (it == own.end()) return false;
   {
@@ -118,7 +116,7 @@ void PubSub::forget(Session& session) {
   {
     LockGuard guard(mutex_);
     for (size_t kind = 0; kind < kPubSubKinds; ++kind) {
-      for (const std::string& name : subscriptions(session, static_cast<PubSubKind>(kind))) {
+      for (const std::string& name : subscriptions_of(session, static_cast<PubSubKind>(kind))) {
         remove(static_cast<PubSubKind>(kind), name, session.id());
       }
     }
@@ -212,7 +210,7 @@ void PubSub::hand_out(size_t reactor, const Message& message) {
     ClientPort* port = subscriber.shared->port;
     if (port == nullptr) continue;
     // Whoever has unsubscribed since must not get the message after the confirmation.
-    if (!current && !subscriptions(port->session(), message.kind).contains(message.name)) continue;
+    if (!current && !subscriptions_of(port->session(), message.kind).contains(message.name)) continue;
     port->deliver_shared(encoded.of(port->session()));
   }
 }

@@ -25,6 +25,8 @@ namespace synap {
 enum class PubSubKind : uint8_t { kChannel, kPattern, kShardChannel };
 inline constexpr size_t kPubSubKinds = 3;
 
+SubscriptionSet& subscriptions_of(Session& session, PubSubKind kind);
+
 class PubSub {
  public:
   // Messages of a running command. Under appendfsync always one must not leave before the journal has the effects that it

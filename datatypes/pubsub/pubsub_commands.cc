@@ -61,22 +61,14 @@ void cmd_subscribe(Context& ctx) {
   }
 }
 
-const std::set<std::string, std::less<>>& own_names(const Session& session, PubSubKind kind) {
-  switch (kind) {
-    case PubSubKind::kPattern:
-      return session.patterns;
-    case PubSubKind::kShardChannel:
-      return session.shard_channels;
-    default:
-      return session.channels;
-  }
-}
-
 template <PubSubKind kKind>
 void cmd_unsubscribe(Context& ctx) {
   const std::string_view word = words_of(kKind).unsubscribe;
   std::vector<std::string> all;
-  if (ctx.argc() == 1) all.assign(own_names(ctx.session(), kKind).begin(), own_names(ctx.session(), kKind).end());
+  if (ctx.argc() == 1) {
+    const SubscriptionSet& own = subscriptions_of(ctx.session(), kKind);
+    all.assign(own.begin(), own.end());
+  }
   std::vector<std::string_view> names(all.begin(), all.end());
   if (ctx.argc() > 1) names.assign(ctx.args().begin() + 1, ctx.args().end());
   for (const std::string_view name : names) {

@@ -254,7 +254,7 @@ void acl_become(Session& session, std::shared_ptr<const User> user) {
 }
 
 bool acl_subscriptions_denied(const Session& session, const User& user) {
-  const auto denied = [&](const std::set<std::string, std::less<>>& names, bool are_patterns) {
+  const auto denied = [&](const SubscriptionSet& names, bool are_patterns) {
     return std::any_of(names.begin(), names.end(),
                        [&](const std::string& name) { return !acl_may_use_channel(user, name, are_patterns); });
   };

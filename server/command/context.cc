@@ -70,11 +70,10 @@ void EffectBuffer::append(int effect_db, std::span<const std::string_view> args)
   ++count;
 }
 
-// --- EditBase.
+// --- KeyEdit.
 
-EditBase::EditBase(Context& ctx, std::string_view key, ValueType type)
-    : ctx_(ctx), key_(key), hash_(ctx.hash_of(key)), type_(type) {
-  entry_ = ctx.find_for_write(key, hash_);
+KeyEdit::KeyEdit(Context& ctx, std::string_view key, ValueType type)
+    : ctx_(ctx), key_(key), hash_(ctx.hash_of(key)), entry_(ctx.find_for_write(key, hash_)) {
   if (entry_ == nullptr) return;
   if (entry_->type() != type) {
     wrong_type_ = true;
@@ -84,7 +83,22 @@ EditBase::EditBase(Context& ctx, std::string_view key, ValueType type)
     return;
   }
   ctx.touch(entry_);
-  if (type == ValueType::kHash) field_expiry_before_ms_ = next_field_expiry_ms(entry_);
+}
+
+void KeyEdit::changed(uint64_t count, uint32_t event_class, std::string_view event) {
+  ctx_.dirty_ += count;
+  changed_ = true;
+  if (created_) {
+    created_ = false;
+    ctx_.notify(kEventNew, "new", key_);
+  }
+  if (!event.empty()) ctx_.notify(event_class, event, key_);
+}
+
+// --- EditBase.
+
+EditBase::EditBase(Context& ctx, std::string_view key, ValueType type) : KeyEdit(ctx, key, type), type_(type) {
+  if (entry_ != nullptr && type == ValueType::kHash) field_expiry_before_ms_ = next_field_expiry_ms(entry_);
 }
 
 void EditBase::create(uint64_t word) {
@@ -99,16 +113,6 @@ void EditBase::create(uint64_t word) {
 }
 
 bool EditBase::is_empty_object() const { return type_ops(type_).empty(entry_); }
-
-void EditBase::changed(uint64_t count, uint32_t event_class, std::string_view event) {
-  ctx_.dirty_ += count;
-  changed_ = true;
-  if (created_) {
-    created_ = false;
-    ctx_.notify(kEventNew, "new", key_);
-  }
-  if (!event.empty()) ctx_.notify(event_class, event, key_);
-}
 
 void EditBase::close() {
   if (closed_) return;
@@ -132,18 +136,8 @@ void EditBase::close() {
 
 // --- StringEdit.
 
-StringEdit::StringEdit(Context& ctx, std::string_view key) : ctx_(ctx), key_(key), hash_(ctx.hash_of(key)) {
-  entry_ = ctx.find_for_write(key, hash_);
-  if (entry_ == nullptr) return;
-  if (entry_->type() != ValueType::kString) {
-    wrong_type_ = true;
-    closed_ = true;
-    entry_ = nullptr;
-    ctx.wrong_type();
-    return;
-  }
-  ctx.touch(entry_);
-  if (entry_->storage() == Storage::kPacked) unpacked_ = entry_->packed()->unpack();
+StringEdit::StringEdit(Context& ctx, std::string_view key) : KeyEdit(ctx, key, ValueType::kString) {
+  if (entry_ != nullptr && entry_->storage() == Storage::kPacked) unpacked_ = entry_->packed()->unpack();
 }
 
 // Before bytes are changed in place: the compressed value gives way to its bytes.
@@ -232,16 +226,6 @@ void StringEdit::assign_integer(int64_t value) {
        .expiry_ms = expiry_ms(),
        .word = static_cast<uint64_t>(value),
        .access_clock = ctx_.environment_->access_clock.fresh()});
-}
-
-void StringEdit::changed(uint64_t count, uint32_t event_class, std::string_view event) {
-  ctx_.dirty_ += count;
-  changed_ = true;
-  if (created_) {
-    created_ = false;
-    ctx_.notify(kEventNew, "new", key_);
-  }
-  if (!event.empty()) ctx_.notify(event_class, event, key_);
 }
 
 void StringEdit::close() {

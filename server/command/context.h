@@ -181,14 +181,12 @@ uint64_t word_of(T&& value) {
   return word;
 }
 
-// An open write on one key. Closing (the destructor) does the bookkeeping of whatever changed() reported.
-// One edit per key at a time; other keys may be edited meanwhile.
-class EditBase {
+// An open write on one key. Closing (the destructor of what derives from it) does the bookkeeping of whatever changed()
+// reported. One edit per key at a time; other keys may be edited meanwhile.
+class KeyEdit {
  public:
-  EditBase(Context& ctx, std::string_view key, ValueType type);
-  ~EditBase() { close(); }
-  EditBase(const EditBase&) = delete;
-  EditBase& operator=(const EditBase&) = delete;
+  KeyEdit(const KeyEdit&) = delete;
+  KeyEdit& operator=(const KeyEdit&) = delete;
 
   // The key holds another type; WRONGTYPE was replied.
   bool wrong_type() const { return wrong_type_; }
@@ -198,24 +196,37 @@ class EditBase {
 
   // Reports a change: adds `count` to the dirty counter and sends the keyspace event (now, in order). `event` may be empty.
   void changed(uint64_t count, uint32_t event_class, std::string_view event);
-  // Does the bookkeeping now: afterwards the key may be edited again or looked up.
-  void close();
 
  protected:
-  void create(uint64_t word);
-  uint64_t* word() const { return entry_->word(); }
-  bool is_empty_object() const;
+  KeyEdit(Context& ctx, std::string_view key, ValueType type);
+  ~KeyEdit() = default;
 
   Context& ctx_;
   std::string_view key_;
-  uint64_t hash_ = 0;
-  ValueType type_;
-  Entry* entry_ = nullptr;
-  int64_t field_expiry_before_ms_ = 0;  // of a hash, when it was opened
+  uint64_t hash_;
+  Entry* entry_;
   bool wrong_type_ = false;
   bool closed_ = false;
   bool changed_ = false;
   bool created_ = false;
+};
+
+// Of a key that holds a container.
+class EditBase : public KeyEdit {
+ public:
+  // Does the bookkeeping now: afterwards the key may be edited again or looked up.
+  void close();
+
+ protected:
+  EditBase(Context& ctx, std::string_view key, ValueType type);
+  ~EditBase() { close(); }
+
+  void create(uint64_t word);
+  uint64_t* word() const { return entry_->word(); }
+  bool is_empty_object() const;
+
+  const ValueType type_;
+  int64_t field_expiry_before_ms_ = 0;  // of a hash, when it was opened
 };
 
 template <class T>
@@ -234,16 +245,11 @@ class Edit : public EditBase {
 };
 
 // A string opened for changing in place: APPEND, SETRANGE, SETBIT, PFADD, BITFIELD, INCR.
-class StringEdit {
+class StringEdit : public KeyEdit {
  public:
   StringEdit(Context& ctx, std::string_view key);
   ~StringEdit() { close(); }
-  StringEdit(const StringEdit&) = delete;
-  StringEdit& operator=(const StringEdit&) = delete;
 
-  bool wrong_type() const { return wrong_type_; }
-  bool exists() const { return entry_ != nullptr; }
-  int64_t expiry_ms() const { return entry_ == nullptr ? kNoExpiry : entry_->expiry_ms(); }
   // As stored; an integer is spelled into a scratch buffer.
   std::string_view view() const;
   bool is_integer() const { return entry_ != nullptr && entry_->storage() == Storage::kInt; }
@@ -255,22 +261,12 @@ class StringEdit {
   // Replaces the value, keeping the expiry.
   void assign(std::string_view bytes);
   void assign_integer(int64_t value);
-
-  void changed(uint64_t count, uint32_t event_class, std::string_view event);
   void close();
 
  private:
   void put(Entry::Parts parts);
   void unpack_entry();
 
-  Context& ctx_;
-  std::string_view key_;
-  uint64_t hash_ = 0;
-  Entry* entry_ = nullptr;
-  bool wrong_type_ = false;
-  bool closed_ = false;
-  bool changed_ = false;
-  bool created_ = false;
   SharedBytes unpacked_;  // the bytes of a compressed value, until it is changed
   mutable char scratch_[24];
 };
@@ -475,6 +471,7 @@ class Context {
   uint64_t hash_of(std::string_view key) const;
 
  private:
+  friend class KeyEdit;
   friend class EditBase;
   friend class StringEdit;
   friend class Dispatcher;
