@@ -1,7 +1,6 @@
 #include "server/dispatch.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -28,8 +27,6 @@ namespace synap {
 
 namespace {
 
-// How often a growing guard gives back its shards instead of waiting with them.
-constexpr int kRoundsLettingGo = 32;
 // How much of an unknown command's arguments its error quotes.
 constexpr size_t kQuotedBytesMax = 128;
 
@@ -47,15 +44,6 @@ uint32_t call_guard_of(Server& server, const Command* command, ArgViews args) {
 
 bool needs_all_shards(const Command* command, uint32_t call_guard) {
   return command->has(kAllShards | kSelfGuarded) || (call_guard & kGuardAllShards) != 0;
-}
-
-WorkerPool::Kind job_kind(const Session& session, const Command* command, const ShardGuard& guard) {
-  bool talks = command->has(kTalksToOthers);
-  if (command->has(kRunsQueue)) {
-    for (const QueuedCommand& queued : session.queued) talks = talks || queued.command->has(kTalksToOthers);
-  }
-  if (talks) return WorkerPool::Kind::kTalks;
-  return guard.held() ? WorkerPool::Kind::kComputes : WorkerPool::Kind::kTakesShards;
 }
 
 std::string unknown_command_error(const Args& args) {
@@ -430,136 +418,6 @@ Outcome Dispatcher::start(Caller& caller, const Command* command, const Args& ar
   return run_guarded(caller, command, args, keys, &guard, resumed);
 }
 
-// Whether a command that finds these shards taken is told BUSY instead of waiting: a script beyond busy-reply-threshold
-// holds them. 0 asks about the growing right.
-bool Dispatcher::is_busy(const Caller& caller, const Command* command, ShardMask mask) const {
-  if (!server_.scripting->is_busy(mask)) return false;
-  return !command->has(kAllowBusy) && !const_cast<Caller&>(caller).session().has(kSessionMaster);
-}
-
-Outcome Dispatcher::refuse_as_busy(Caller& caller, const Command* command, ShardGuard* guard) {
-  withdraw(caller, guard);
-  reject(caller, command, server_.scripting->busy_error());
-  return Outcome::kDone;
-}
-
-// For a guard under which nothing was done yet. Returns the shard that stays busy, claimed, or -1. The first times the guard
-// gives the others back then: whoever holds that one may do so for a second, and nobody else should wait as long.
-int Dispatcher::grow_patiently(ShardGuard* guard, ShardMask mask, int* rounds) {
-  int missed = -1;
-  for (int spin = 0; spin < kSpinsBeforeParking; ++spin) {
-    missed = guard->try_grow(mask);
-    if (missed < 0) return missed;
-    __builtin_ia32_pause();
-  }
-  if ((*rounds)++ < kRoundsLettingGo) guard->let_go();
-  return missed;
-}
-
-// kWaits: the caller waits in some lock's queue and will be woken; the guard keeps what a growing one has.
-Dispatcher::Acquired Dispatcher::acquire(Caller& caller, const Command* command, ShardMask mask, LockMode mode,
-                                         bool growing, ShardGuard* guard) {
-  Keyspace* keyspace = server_.keyspace;
-  GuardRegistry* registry = server_.guards;
-  Caller::Suspended& suspended = caller.suspended;
-  if (registry->alone() && !guard->held()) {
-    guard->try_take(keyspace, registry, mask, mode);
-    return Acquired::kYes;
-  }
-  bool fixed = !guard->growing() && !growing;
-  if (fixed && suspended.attempts >= kAttemptsBeforeGrowing) {
-    // What needs one shard does not wait for the right behind a long script that has others: it tries on.
-    const bool one_shard = std::has_single_bit(mask);
-    fixed = one_shard && !registry->try_take_growing(nullptr);
-    if (one_shard && !fixed) guard->begin_growing(keyspace, registry, mode);
-  }
-  if (fixed) {
-    int missed = -1;
-    for (int spin = 0; spin < kSpinsBeforeParking; ++spin) {
-      missed = guard->try_take(keyspace, registry, mask, mode);
-      if (missed < 0) {
-        suspended.attempts = 0;
-        return Acquired::kYes;
-      }
-      __builtin_ia32_pause();
-    }
-    if (is_busy(caller, command, ShardMask{1} << missed)) return Acquired::kRefused;
-    ++suspended.attempts;
-    statistics_->parked_commands.add();
-    if (keyspace->shard(static_cast<size_t>(missed)).lock.wait(&caller, mode, false)) return Acquired::kWaits;
-    return acquire(caller, command, mask, mode, growing, guard);
-  }
-  if (!guard->growing()) {
-    if (is_busy(caller, command, 0)) return Acquired::kRefused;
-    if (!registry->try_take_growing(&caller)) return Acquired::kWaits;
-    guard->begin_growing(keyspace, registry, mode);
-  }
-  for (;;) {
-    const int missed = grow_patiently(guard, mask, &suspended.rounds);
-    if (missed < 0) break;
-    ShardLock& lock = keyspace->shard(static_cast<size_t>(missed)).lock;
-    if (is_busy(caller, command, ShardMask{1} << missed)) return Acquired::kRefused;
-    if (lock.wait(&caller, mode, true)) {
-      if (!std::exchange(suspended.counted_hand_over, true)) registry->hand_over();
-      return Acquired::kWaits;
-    }
-  }
-  if (std::exchange(suspended.counted_hand_over, false)) registry->take_back();
-  suspended.attempts = suspended.rounds = 0;
-  return Acquired::kYes;
-}
-
-void Dispatcher::move_to_slow_lane(Caller& caller, const Command* command, const Args& args, ShardGuard* guard,
-                                   bool resumed) {
-  suspend(caller, command, args, resumed);
-  caller.executing = true;
-  server_.guards->hand_over();
-  const bool others_may_read = command->has(kWritesLast) && !guard->growing() && !caller.suspended.writes_alone;
-  if (others_may_read && guard->mode() == LockMode::kExclusive) guard->downgrade();
-  if (guard->held()) guard->make_physical();
-  const WorkerPool::Kind kind = job_kind(caller.session(), command, *guard);
-  caller.suspended.guard = std::move(*guard);
-  statistics_->slow_lane_commands.add();
-  (*workers_)->submit([&caller](Dispatcher& worker) { worker.run_on_worker(caller); }, kind);
-}
-
-// On a worker: the caller's reactor does not touch it until the completion is posted.
-void Dispatcher::run_on_worker(Caller& caller) {
-  begin_turn();
-  Caller::Suspended& suspended = caller.suspended;
-  ShardGuard guard = std::move(suspended.guard);
-  const Args args = suspended.args.args();
-  KeyHashes keys;
-  hash_keys(suspended.command, args, &keys);
-  Reply reply(&suspended.output, caller.session().resp);
-  Context ctx;
-  fill(&ctx, suspended.command, args, &caller.session(), &reply);
-  ctx.key_hashes_ = keys.span();
-  ctx.guard_ = guard.held() ? &guard : nullptr;
-  call(&ctx, cycles_now(), suspended.writes_alone);
-  if (ctx.must_restart_) {
-    guard.release();
-    return restart(caller);
-  }
-  finish(&ctx, &guard);
-  server_.tracking_table->broadcast();
-  caller.reactor().post([&caller] {
-    caller.dispatcher().server_.guards->take_back();
-    caller.reply().buffer().append_all(std::move(caller.suspended.output));
-    caller.resume();
-  });
-}
-
-// On a worker: somebody read the command's keys for too long when it wanted to write them. Nothing has happened yet.
-void Dispatcher::restart(Caller& caller) {
-  caller.reactor().post([&caller] {
-    caller.dispatcher().server_.guards->take_back();
-    caller.suspended.output = OutputBuffer();
-    caller.suspended.writes_alone = true;
-    caller.wake();
-  });
-}
-
 Outcome Dispatcher::run_guarded(Caller& caller, const Command* command, const Args& args, const KeyHashes& keys,
                                 ShardGuard* guard, bool resumed) {
   Context ctx;
@@ -572,7 +430,8 @@ Outcome Dispatcher::run_guarded(Caller& caller, const Command* command, const Ar
     return Outcome::kSuspended;
   }
   previous_ended_ = call(&ctx, previous_ended_ != 0 ? previous_ended_ : cycles_now());
-  const bool blocked = ctx.block_request_.has_value() && block(caller, &ctx);
+  const bool blocked = ctx.block_request_.has_value();
+  if (blocked) block(caller, &ctx);
   finish(&ctx, guard);
   return blocked ? Outcome::kSuspended : Outcome::kDone;
 }
@@ -590,7 +449,6 @@ void Dispatcher::fill(Context* ctx, const Command* command, const Args& args, Se
   ctx->effects_ = environment_.journaling ? &effects_ : nullptr;
 }
 
-// Runs the handler, counts, and gathers its effects.
 // What CLIENT LIST shows of the client.
 void Dispatcher::note_call(const Session& session, const Command* command) {
   SharedSession& shared = *session.shared;
@@ -607,6 +465,7 @@ void Dispatcher::feed_monitor(Context* ctx, bool before) {
   if (is_monitored(*ctx) && ctx->command_->has(kSkipMonitor) == before) server_.monitor->feed(MonitorFeed::line_of(*ctx));
 }
 
+// Runs the handler, counts, and gathers its effects.
 uint64_t Dispatcher::call(Context* ctx, uint64_t begin, bool again) {
   std::string line;
   if (!again && is_monitored(*ctx)) [[unlikely]] line = MonitorFeed::line_of(*ctx);

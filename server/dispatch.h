@@ -107,9 +107,8 @@ class Caller : public LockWaiter {
 
 enum class Outcome { kDone, kSuspended };
 
-// How often a command tries for its shards before it parks, and parks before it asks for the growing right.
+// How often a command tries for its shards before it parks.
 inline constexpr int kSpinsBeforeParking = 200;
-inline constexpr int kAttemptsBeforeGrowing = 4;
 
 class Dispatcher final : public CommandRunner {
  public:
@@ -158,7 +157,6 @@ class Dispatcher final : public CommandRunner {
   // The same under all shards while no script is under way, not even one that has none of them yet: what a command finds
   // at its start (whether effects are journaled) may change.
   void with_keyspace(Reactor& reactor, GuardedWork work);
-  struct ShardTask;
 
   // Takes the session's watches off their keys, as soon as their shards can be had.
   void forget_watched(Session& session, Reactor& reactor);
@@ -177,9 +175,9 @@ class Dispatcher final : public CommandRunner {
 
  private:
   friend class DispatchedInnerCall;
+  struct ShardTask;
 
-  // Hashes of the first keys of a batch, by the command's place in it; 0 where there is none.
-  static constexpr size_t kPrefetchMax = 64;
+  static constexpr size_t kPrefetchMax = 64;  // commands
 
   struct Memo {
     char name[16] = {};
@@ -203,9 +201,10 @@ class Dispatcher final : public CommandRunner {
   Acquired acquire(Caller& caller, const Command* command, ShardMask mask, LockMode mode, bool growing,
                    ShardGuard* guard);
   static int grow_patiently(ShardGuard* guard, ShardMask mask, int* rounds);
+  void look_after_waiters(Reactor& reactor);
   void pursue(std::unique_ptr<ShardTask> task);
   bool take_shards(ShardTask* task);
-  bool is_busy(const Caller& caller, const Command* command, ShardMask mask) const;
+  bool is_busy(const Session& session, const Command* command, ShardMask mask) const;
   Outcome refuse_as_busy(Caller& caller, const Command* command, ShardGuard* guard);
   Outcome run_guarded(Caller& caller, const Command* command, const Args& args, const KeyHashes& keys, ShardGuard* guard,
                       bool resumed);
@@ -235,11 +234,11 @@ class Dispatcher final : public CommandRunner {
   void settle_effects(Context* ctx);
   void note_reads(Context* ctx);
   void finish(Context* ctx, ShardGuard* guard);
-  bool block(Caller& caller, Context* ctx);
+  void block(Caller& caller, Context* ctx);
   void serve_ready(ShardGuard* guard);
   void serve_key(ShardGuard* guard, const WaiterTable::ReadyKey& ready, Shard& shard);
   bool may_still_run(Context* ctx);
-  bool serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& waiter);
+  void serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& waiter);
   void give_back(const std::shared_ptr<Waiter>& waiter, bool retry);
   void delete_seen_expired(int db, std::span<const ExpiredSeen> seen);
   void expire_database(Shard& shard, size_t index, int db, int64_t deadline_us);
@@ -300,6 +299,7 @@ class Dispatcher final : public CommandRunner {
   size_t next_memo_ = 0;
   std::vector<KeyRef> key_refs_;
   bool serving_ = false;
+  bool looks_after_waiters_ = false;  // a timer runs
   size_t next_expiry_shard_ = 0;
   MemoryCheck memory_check_;
   EvictionRules pool_rules_;

@@ -1,5 +1,5 @@
-// What waits: commands blocked on keys, which whoever makes a key ready runs under its own guard, and work that waits for
-// shards without a client. Never decides what a command does: a blocked one is run again from its start.
+// Commands blocked on keys: whoever makes a key ready runs them under its own guard. Never decides what a command does: a
+// blocked one is run again from its start.
 
 #include <algorithm>
 #include <utility>
@@ -13,9 +13,6 @@
 namespace synap {
 
 namespace {
-
-// How often work without a client gives up its growing guard before it waits with it.
-constexpr int kRoundsGivingUp = 16;
 
 // A command blocked on keys. Whoever makes a key ready runs it, with a session of its own; the client is only told.
 struct BlockedCommand final : Waiter {
@@ -34,28 +31,7 @@ struct BlockedCommand final : Waiter {
 
 }  // namespace
 
-// Work that waits for shards without a client.
-struct Dispatcher::ShardTask final : LockWaiter {
-  ShardTask(Dispatcher* d, Reactor* r, ShardMask m, GuardedWork w)
-      : dispatcher(d), reactor(r), mask(m), work(std::move(w)) {}
-  void wake() override {
-    reactor->post([this] {
-      dispatcher->begin_turn();
-      dispatcher->pursue(std::unique_ptr<ShardTask>(this));
-    });
-  }
-  Dispatcher* dispatcher;
-  Reactor* reactor;
-  ShardMask mask;
-  GuardedWork work;
-  ShardGuard guard;
-  int attempts = 0;
-  int rounds = 0;
-  bool handed_over = false;
-  bool nothing_under_way = false;  // takes the growing right even if all shards are free
-};
-
-bool Dispatcher::block(Caller& caller, Context* ctx) {
+void Dispatcher::block(Caller& caller, Context* ctx) {
   BlockRequest& request = *ctx->block_request_;
   StoredArgs args(ctx->args_);
   if (!ctx->pinned_arguments_.empty()) {
@@ -74,7 +50,6 @@ bool Dispatcher::block(Caller& caller, Context* ctx) {
     waiter->keys.push_back(name);
   }
   caller.wait_blocked(waiter, request);
-  return true;
 }
 
 void Dispatcher::serve_ready(ShardGuard* guard) {
@@ -120,7 +95,7 @@ bool Dispatcher::may_still_run(Context* ctx) {
   return false;
 }
 
-bool Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& waiter) {
+void Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& waiter) {
   auto& blocked = static_cast<BlockedCommand&>(*waiter);
   const Args args = blocked.args.args();
   KeyHashes keys;
@@ -133,8 +108,7 @@ bool Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& 
   }
   if (!covered) {
     // Its other keys lie in shards that stay held: it is run again under its own guard, by its own reactor.
-    give_back(waiter, true);
-    return false;
+    return give_back(waiter, true);
   }
   OutputBuffer output;
   Reply reply(&output, blocked.session.resp);
@@ -145,10 +119,7 @@ bool Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& 
   ctx.serving_ = true;
   ctx.may_block_ = true;
   if (may_still_run(&ctx)) call(&ctx, cycles_now());
-  if (ctx.block_request_.has_value()) {
-    give_back(waiter, false);
-    return false;
-  }
+  if (ctx.block_request_.has_value()) return give_back(waiter, false);
   if (ctx.dirty_ > 0) server_.dirty.fetch_add(ctx.dirty_, std::memory_order_relaxed);
   note_for_gate(&ctx, journal_effects());
   send_held();
@@ -167,7 +138,6 @@ bool Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& 
     port.complete_blocked(std::move(*shared_output));
   });
   if (server_.caches_exist()) server_.tracking_table->command_served(served.id());
-  return true;
 }
 
 // Serving found nothing, or not all shards: the waiter waits on, unless its client wanted to end that meanwhile.
@@ -207,69 +177,6 @@ void Dispatcher::count_unblocked(const Waiter& waiter, bool failed) {
   CommandStatistics& counters = statistics_->per_command[server_.commands->index_of(command)];
   counters.calls.add();
   if (failed) counters.failed.add();
-}
-
-void Dispatcher::with_shards(Reactor& reactor, ShardMask mask, GuardedWork work) {
-  pursue(std::make_unique<ShardTask>(this, &reactor, mask, std::move(work)));
-}
-
-void Dispatcher::with_keyspace(Reactor& reactor, GuardedWork work) {
-  auto task = std::make_unique<ShardTask>(this, &reactor, kAllShardsMask, std::move(work));
-  task->nothing_under_way = true;
-  pursue(std::move(task));
-}
-
-void Dispatcher::pursue(std::unique_ptr<ShardTask> task) {
-  if (!take_shards(task.get())) {
-    static_cast<void>(task.release());  // in a lock's queue until it is woken
-    return;
-  }
-  // It may run inside a command's handler (CLIENT KILL), whose effects are its own.
-  EffectBuffer outer;
-  std::swap(outer, effects_);
-  task->work(&task->guard);
-  journal_effects();
-  std::swap(outer, effects_);
-  task->guard.release();
-}
-
-// As commands get theirs (acquire), but it is in no hurry: the first times it gives up even the growing right when a shard
-// is held for long, so that a script with such a shard does not keep other scripts waiting. False: it waits.
-bool Dispatcher::take_shards(ShardTask* task) {
-  ShardGuard& guard = task->guard;
-  for (;;) {
-    if (!guard.growing() && task->nothing_under_way && !server_.guards->alone()) {
-      if (!server_.guards->try_take_growing(task)) return false;
-      guard.begin_growing(server_.keyspace, server_.guards, LockMode::kExclusive);
-    }
-    if (!guard.growing()) {
-      const int missed = guard.try_take(server_.keyspace, server_.guards, task->mask, LockMode::kExclusive);
-      if (missed < 0) {
-        if (task->attempts > kAttemptsBeforeGrowing) server_.guards->pass_on_growing();
-        return true;
-      }
-      if (++task->attempts <= kAttemptsBeforeGrowing) {
-        ShardLock& lock = server_.keyspace->shard(static_cast<size_t>(missed)).lock;
-        if (lock.wait(task, LockMode::kExclusive, false)) return false;
-        continue;
-      }
-      if (!server_.guards->try_take_growing(task)) return false;
-      guard.begin_growing(server_.keyspace, server_.guards, LockMode::kExclusive);
-    }
-    const int missed = grow_patiently(&guard, task->mask, &task->rounds);
-    if (missed < 0) break;
-    ShardLock& lock = server_.keyspace->shard(static_cast<size_t>(missed)).lock;
-    const bool gives_up = task->rounds <= kRoundsGivingUp;
-    if (gives_up) {
-      guard.release();
-      task->attempts = 0;
-    }
-    if (!lock.wait(task, LockMode::kExclusive, !gives_up)) continue;
-    if (!gives_up && !std::exchange(task->handed_over, true)) server_.guards->hand_over();
-    return false;
-  }
-  if (std::exchange(task->handed_over, false)) server_.guards->take_back();
-  return true;
 }
 
 }  // namespace synap

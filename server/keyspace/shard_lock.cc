@@ -47,6 +47,13 @@ void lock_blocking(ShardLock& lock, LockMode mode) {
   }
 }
 
+bool ShardLock::look_after_waiters() {
+  const uint32_t word = word_.load(std::memory_order_relaxed);
+  if ((word & kWaiting) == 0) return false;
+  if ((word & (kWriter | kClaimed)) == 0) wake_waiters();
+  return true;
+}
+
 void ShardLock::wake_waiters() {
   LockWaiter* waiter;
   {

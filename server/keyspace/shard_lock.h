@@ -57,6 +57,9 @@ class ShardLock {
 
   // Wakes all who wait, to look again whether they still want to.
   void wake_waiters();
+  // Whether anybody waits; wakes them if readers share the lock. Readers that take turns never leave it free, so no release
+  // would wake a writer. Who waits for a writer or a claimant, or is one, will be woken.
+  bool look_after_waiters();
 
   bool held() const { return (word_.load(std::memory_order_relaxed) & (kWriter | kReaders)) != 0; }
 

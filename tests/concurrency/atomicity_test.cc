@@ -264,3 +264,29 @@ TEST_CASE("Slow commands starve nobody and nobody starves them") {
   crowd.run_for(2 * seconds_per_test(), 60000);
   check_clean_end(&server);
 }
+
+TEST_CASE("A writer gets on beside readers that never leave its key alone") {
+  std::vector<std::string> directives = kReactors;
+  directives.insert(directives.end(), {"--busy-reply-threshold", "0"});
+  ServerProcess server(directives);
+  Client writer(server.port());
+  REQUIRE(writer.call({"SET", "key", "before"}).ok());
+  // It shares its key while it runs, and for most of the time several do.
+  const std::string code =
+      "#!lua flags=no-writes,declared-keys-only\n"
+      "local n = 0 for i = 1, 2e7 do n = n + i % 3 end return redis.call('GET', KEYS[1])";
+  std::atomic<bool> stop = false;
+  std::atomic<int> reads = 0;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 4; ++i) {
+    readers.emplace_back([&] {
+      Client client(server.port());
+      while (!stop && !client.call({"EVAL", code, "1", "key"}).text.empty()) ++reads;
+    });
+  }
+  CHECK(eventually([&] { return reads > 4; }, 60000));
+  for (int i = 0; i < 3; ++i) CHECK(writer.call({"SET", "key", std::to_string(i)}).ok());
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+  check_clean_end(&server);
+}
