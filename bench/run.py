@@ -3,7 +3,7 @@
 within one run, and writes bench/RESULTS.md. The chief measure is server CPU time per command: unlike throughput it does
 not change with what else the machine does.
 
-    bench/run.py [--quick] [--only strings,types,memory,scaling,tail,scripts,messages,durability,snapshots] [--output FILE]
+    bench/run.py [--quick] [--only strings,types,memory,scaling,tail,scripts,messages,durability,snapshots,children] [--output FILE]
                  [--server PATH] [--peer NAME=PATH …] [--seconds N] [--repeat N]"""
 import argparse
 import datetime
@@ -424,6 +424,46 @@ class Bench:
                 shutil.rmtree(folder, ignore_errors=True)
         self.table(["server", "SAVE", "start from RDB", "append-only file made", "start from it", "file"], rows)
 
+    def children(self):
+        keys = self.scale(5000000)
+        self.say(f"## BGSAVE and BGREWRITEAOF of {keys:,} keys beside 50,000 writes/s\n")
+        self.say("GET's p99.9 and maximum in ms (1,000/s, open loop) over the whole time, the child's life in seconds, and how much memory was copied "
+                 "because of it. appendfsync everysec.\n")
+        rows = {"BGSAVE": ["BGSAVE"], "BGREWRITEAOF": ["BGREWRITEAOF"]}
+        racers = [self.synap, self.synap_two, self.redis]
+        for racer in racers:
+            with racer.start("--appendonly", "yes", "--auto-aof-rewrite-percentage", "0") as server:
+                control = server.connect(timeout=300)
+                control.call("DEBUG", "POPULATE", str(keys), "key", "64")
+                for command, row in rows.items():
+                    row.append(self.child_case(server, control, command, keys))
+                    print(f"  {racer.name}: {command}: {row[-1]}", flush=True)
+        self.table(["child", *[racer.name for racer in racers]], list(rows.values()))
+
+    def child_case(self, server, control, command, keys):
+        running, copied = {"BGSAVE": ("rdb_bgsave_in_progress", "rdb_last_cow_size"),
+                           "BGREWRITEAOF": ("aof_rewrite_in_progress", "aof_last_cow_size")}[command]
+        seconds = 12 if not self.options.quick else 3
+        writes = threading.Thread(target=lambda: self.load(server.port, "SET key:{int} {value}", pipeline=8, connections=10, rate=50000,
+                                                           seconds=seconds + 1, keys=keys))
+        took = []
+
+        def child():
+            time.sleep(0.5)
+            began = time.time()
+            control.call(command)
+            while control.info("persistence")[running] == "1":
+                time.sleep(0.1)
+            took.append(time.time() - began)
+        watcher = threading.Thread(target=child)
+        writes.start()
+        watcher.start()
+        result = self.load(server.port, "GET key:{int}", connections=5, rate=1000, seconds=seconds, keys=keys)
+        watcher.join()
+        writes.join()
+        megabytes = int(control.info("persistence")[copied]) / 1e6
+        return f"{result['p999_us'] / 1000:.2f}, {result['max_us'] / 1000:.1f} ({took[0]:.1f} s, {megabytes:.0f} MB)"
+
 
 def drain(connections, stop):
     """Reads what subscribers are sent, so that nobody is a slow reader."""
@@ -455,7 +495,7 @@ def version(binary):
     return done.stdout.strip()
 
 
-SECTIONS = ["strings", "memory", "scaling", "tail", "types", "scripts", "messages", "durability", "snapshots"]
+SECTIONS = ["strings", "memory", "scaling", "tail", "types", "scripts", "messages", "durability", "snapshots", "children"]
 
 
 def main():
