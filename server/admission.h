@@ -1,5 +1,5 @@
-// Admission: may a command run in the state the server is in? The hot path is one AND of the state word with what the
-// row's flags forbid; only a hit comes here to word the error.
+// Admission: may a command run in the state the server is in? The hot path is a look at the state word, mostly 0; only a
+// state that the row's flags forbid comes here to word the error.
 #pragma once
 
 #include <cstdint>

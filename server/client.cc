@@ -197,7 +197,7 @@ ParseOutcome Client::parse_and_prefetch(CommandBatch* batch) {
 
 // True: there may be more to run.
 bool Client::run_batch(CommandBatch* batch, ParseOutcome outcome) {
-  host_->dispatcher->begin_batch();
+  host_->dispatcher->restart_call_clock();
   for (size_t i = 0; i < batch->size(); ++i) {
     if (execute((*batch)[i]) == Outcome::kDone && !closing_ && !session_.has(kSessionCloseAfterReply)) continue;
     if (suspended_ && i + 1 < batch->size()) parser_.unparse(batch, i + 1);

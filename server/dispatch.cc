@@ -77,7 +77,7 @@ Dispatcher::Dispatcher(const Parts& parts, ThreadStatistics* statistics)
 
 void Dispatcher::begin_turn() {
   if (turn_began_ == 0) turn_began_ = cycles_now();
-  begin_batch();
+  restart_call_clock();
   const Config& config = server_.config->current();
   environment_.config = &config;
   environment_.now_us = wall_clock_us();
@@ -284,7 +284,7 @@ Outcome Dispatcher::dispatch(Caller& caller, const Args& args) {
   if (!check_call(caller, command, args)) return Outcome::kDone;
   if (server_.config->current().maxmemory != 0) [[unlikely]] {
     keep_memory_limit(caller.reactor());
-    begin_batch();
+    restart_call_clock();
   }
   const uint32_t hit = states_against(caller.session(), command, args);
   if (hit != 0) [[unlikely]] {
@@ -537,7 +537,7 @@ void Dispatcher::finish(Context* ctx, ShardGuard* guard) {
   }
   if (!ctx->expired_seen_.empty()) [[unlikely]] {
     delete_seen_expired(ctx->session_->db, ctx->expired_seen_);
-    begin_batch();
+    restart_call_clock();
   }
 }
 
@@ -569,7 +569,7 @@ PubSub::Held* Dispatcher::held(PubSub::Held* messages, bool sliced) const {
 // Their effects are in the journal.
 void Dispatcher::send_held() {
   if (messages_.empty()) [[likely]] return;
-  begin_batch();
+  restart_call_clock();
   for (const auto& send : std::exchange(messages_, {})) send();
 }
 

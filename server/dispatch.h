@@ -133,8 +133,9 @@ class Dispatcher final : public CommandRunner {
     int db;
   };
   void prefetch(std::span<const PrefetchBatch> batches);
-  // What follows are commands, one right after the other: the clock is read once for each.
-  void begin_batch() { previous_ended_ = 0; }
+  // In a batch a command's time begins where that of the one before ended, so the clock is read once for each. Called where
+  // something else came between: the next one's begins with it.
+  void restart_call_clock() { previous_ended_ = 0; }
 
   // Runs one command of a client.
   Outcome dispatch(Caller& caller, const Args& args);

@@ -61,7 +61,7 @@ void Dispatcher::serve_ready(ShardGuard* guard) {
       Shard& shard = server_.keyspace->shard(static_cast<size_t>(std::countr_zero(rest)));
       if (!shard.waiters.has_ready()) continue;
       environment_.now_ms = wall_clock_ms();  // the command that made the key ready may have taken long
-      begin_batch();                          // and what is served is not the next one's time
+      restart_call_clock();                   // and what is served is not the next one's time
       for (const WaiterTable::ReadyKey& ready : shard.waiters.take_ready()) {
         serve_key(guard, ready, shard);
         again = true;

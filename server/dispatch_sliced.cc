@@ -35,7 +35,7 @@ Outcome Dispatcher::run_sliced(Caller& caller, const Command* command, const Arg
   ctx.guard_is_fixed_ = !may_grow;
   if (ctx.effects_ != nullptr) ctx.effects_ = &call->effects;
   feed_monitor(&ctx, true);
-  begin_batch();
+  restart_call_clock();
   const uint64_t begin = cycles_now();
   SlicedCall::Step step = SlicedCall::Step::kDone;
   {
