@@ -55,6 +55,7 @@ void AofWriter::count_queued(int64_t change) {
 void AofWriter::kick() {
   if (!sleeping_.load(std::memory_order_seq_cst) || queued_bytes_.load(std::memory_order_seq_cst) == 0) return;
   LockGuard guard(mutex_);
+  if (gathering_ && !group_complete()) return;
   work_came_.notify_one();
 }
 
@@ -124,6 +125,7 @@ void AofWriter::run() {
 // Waits for an item, or with an empty one until a sync is due. False: stopped, and nothing is left.
 bool AofWriter::take(Item* item) {
   LockGuard guard(mutex_);
+  gather();
   while (queue_.empty()) {
     if (stopping_) return false;
     const int64_t patience_us = wait_us();
@@ -132,7 +134,6 @@ bool AofWriter::take(Item* item) {
     if (queue_.empty()) patience_us < 0 ? work_came_.wait(mutex_) : void(work_came_.wait_for_us(mutex_, patience_us));
     sleeping_.store(false, std::memory_order_relaxed);
   }
-  gather();
   busy_ = true;
   if (queue_.empty()) return true;
   *item = std::move(queue_.front());
@@ -140,18 +141,27 @@ bool AofWriter::take(Item* item) {
   return true;
 }
 
-// Whoever was released by the last sync writes again just now. Were the first of them synced alone, all others would wait
-// for two syncs: so they get half the time of one to join it.
+// Lets a group come together before it is written. Under `always` whoever was released by the last sync writes again just
+// now: were the first of them synced alone, all others, and those who wrote during that sync, would wait for two. So they
+// get as long as a sync takes to join. Otherwise nobody waits for the disk, and a write for every turn of a reactor would
+// cost more than its commands.
 void AofWriter::gather() {
-  if (!gate_->active() || stopping_ || queue_.empty() || queue_.front().task) return;
-  const int64_t until_us = last_sync_us_ + last_sync_took_us_ / 2;
-  for (;;) {
+  const int64_t until_us = gate_->active() ? last_sync_us_ + last_sync_took_us_ : last_write_us_ + kWriteEveryUs;
+  gathering_ = true;
+  while (!group_complete()) {
     const int64_t patience_us = until_us - monotonic_us();
-    if (appended_ >= appended_before_ || patience_us <= 0) return;
+    if (patience_us <= 0) break;
     sleeping_.store(true, std::memory_order_seq_cst);
     work_came_.wait_for_us(mutex_, patience_us);
     sleeping_.store(false, std::memory_order_relaxed);
   }
+  gathering_ = false;
+}
+
+bool AofWriter::group_complete() const {
+  if (stopping_ || want_sync_ || (!queue_.empty() && queue_.back().task)) return true;
+  if (gate_->active()) return appended_ >= appended_expected_;
+  return queued_bytes_.load(std::memory_order_relaxed) >= kWriteAtOnceBytes;
 }
 
 // Until the next sync is due; 0: now, -1: none is.
@@ -189,28 +199,28 @@ bool AofWriter::write_batch(const Item& item) {
     }
     damaged_tail_ = false;
   }
-  std::string head;
+  std::string batch;
   const int64_t now_s = wall_clock_ms() / 1000;
   const bool stamped = config().aof_timestamp_enabled && now_s != last_timestamp_s_;
   if (stamped) {
-    head = aof_timestamp_line(now_s);
+    batch = aof_timestamp_line(now_s);
     last_timestamp_s_ = now_s;
   }
-  head += aof_batch_line(item.bytes, stamped ? now_s : 0);
+  batch += aof_batch_line(item.bytes, stamped ? now_s : 0);
+  batch += item.bytes;
   const int64_t began_us = monotonic_us();
-  size_t written_head = 0;
-  size_t written_body = 0;
-  Status status = file_->write(head, &written_head);
-  if (status.ok()) status = file_->write(item.bytes, &written_body);
-  report("aof-write", monotonic_us() - began_us);
+  size_t written = 0;
+  const Status status = file_->write(batch, &written);
+  last_write_us_ = monotonic_us();
+  report("aof-write", last_write_us_ - began_us);
   if (!status.ok()) {
     last_timestamp_s_ = 0;
-    damaged_tail_ = written_head + written_body != 0 && !file_->truncate(begin).ok();
+    damaged_tail_ = written != 0 && !file_->truncate(begin).ok();
     write_failed(status.detail());
     return false;
   }
-  file_bytes_.store(begin + head.size() + item.bytes.size(), std::memory_order_relaxed);
-  unsynced_bytes_ += head.size() + item.bytes.size();
+  file_bytes_.store(begin + batch.size(), std::memory_order_relaxed);
+  unsynced_bytes_ += batch.size();
   write_succeeded();
   return true;
 }
@@ -273,14 +283,19 @@ void AofWriter::sync_if_due(bool nothing_left) {
 bool AofWriter::sync() {
   // The kernel tells of an error once, so that one may know what the other does not.
   if (background_sync_.started() && !end_background_sync()) return false;
+  uint64_t group;
   {
     LockGuard guard(mutex_);
-    appended_before_ = std::exchange(appended_, 0);
+    group = std::exchange(appended_, 0);
   }
   const int64_t began_us = monotonic_us();
   syncing_.store(true, std::memory_order_relaxed);
   const Status status = file_->sync();
   syncing_.store(false, std::memory_order_relaxed);
+  {
+    LockGuard guard(mutex_);
+    appended_expected_ = group + appended_;
+  }
   if (!sync_ended(status, monotonic_us() - began_us)) return false;
   unsynced_bytes_ = 0;
   return true;

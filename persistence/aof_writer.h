@@ -39,7 +39,7 @@ class AofWriter final : public JournalSubscriber {
 
   // Under the journal's lock.
   void append(std::span<const std::string_view> parts, uint64_t end_offset) override;
-  // Any thread. Wakes the writer if it sleeps: reactors call it once a turn, after their commands.
+  // Any thread. Wakes the writer if it sleeps and enough is there: reactors call it once a turn, after their commands.
   void kick();
   // Any thread. Runs the task on the writer's thread after everything that was appended before. The first one starts it.
   void in_order(std::function<void()> task);
@@ -85,6 +85,9 @@ class AofWriter final : public JournalSubscriber {
   static constexpr size_t kBatchBytes = 1 << 20;       // an effect begins a new batch when there is this much
   static constexpr size_t kSyncAfterBytes = 32 << 20;  // under `always`, of one group
   static constexpr int64_t kRetryUs = 100'000;
+  // Unless replies wait: how long a batch gathers after the one before, and how much of it is written at once.
+  static constexpr int64_t kWriteEveryUs = 1'000;
+  static constexpr size_t kWriteAtOnceBytes = 256 << 10;
 
   // A batch of effects, or a task.
   struct Item {
@@ -101,6 +104,7 @@ class AofWriter final : public JournalSubscriber {
   bool take(Item* item);
   int64_t wait_us() const REQUIRES(mutex_);
   void gather() REQUIRES(mutex_);
+  bool group_complete() const REQUIRES(mutex_);
   void write_until_done(Item* item);
   bool write_batch(const Item& item);
   void write_failed(const std::string& why);
@@ -127,7 +131,8 @@ class AofWriter final : public JournalSubscriber {
   bool busy_ GUARDED_BY(mutex_) = false;  // with an item that left the queue
   bool want_sync_ GUARDED_BY(mutex_) = false;
   uint64_t appended_ GUARDED_BY(mutex_) = 0;      // effects since the last sync began
-  uint64_t appended_before_ GUARDED_BY(mutex_) = 0;  // in the group that it made durable
+  uint64_t appended_expected_ GUARDED_BY(mutex_) = 0;  // as many as it made durable, and those that came meanwhile
+  bool gathering_ GUARDED_BY(mutex_) = false;  // asleep until group_complete()
   std::vector<SyncWaiter> sync_waiters_ GUARDED_BY(mutex_);
   std::string last_error_ GUARDED_BY(mutex_);
   std::atomic<bool> sleeping_{false};
@@ -143,6 +148,7 @@ class AofWriter final : public JournalSubscriber {
   uint64_t background_bytes_ = 0;   // what it syncs
   uint64_t background_offset_ = 0;  // up to here
   uint64_t background_syncs_ = 0;   // begun
+  int64_t last_write_us_ = 0;      // its end
   int64_t last_sync_us_ = 0;       // its end
   int64_t last_sync_took_us_ = 0;
   int64_t last_timestamp_s_ = 0;
