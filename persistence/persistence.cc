@@ -173,7 +173,8 @@ void Persistence::child_ended(const ForkedChild::Outcome& outcome) {
     count_saved(dirty_at_fork_.load(std::memory_order_relaxed));
     return finish_save(true, now_ms);
   }
-  static_cast<void>(files_->remove(temporary_name(outcome.pid)));
+  // Not here: to unlink hundreds of megabytes may take a disk tens of milliseconds.
+  background_free([files = files_, path = temporary_name(outcome.pid)] { static_cast<void>(files->remove(path)); }, 0);
   if (outcome.signal_number != 0) {
     log_warning("Background saving terminated by signal %d", outcome.signal_number);
   } else {

@@ -1,5 +1,5 @@
-// The background thread that frees big values and whole databases, and the list of table memory that other threads'
-// prefetches may still be reading.
+// The background thread that frees big values and whole databases and removes big files, and the list of table memory that
+// other threads' prefetches may still be reading.
 #pragma once
 
 #include <cstddef>
