@@ -26,11 +26,12 @@ struct OwnedArg {
 class Args {
  public:
   Args() = default;
-  Args(std::span<const std::string_view> views, std::span<OwnedArg> owned = {})
+  Args(std::span<const std::string_view> views, std::span<OwnedArg> owned = {}, uint64_t known_hash = 0)
       : views_(views.data()),
         size_(static_cast<uint32_t>(views.size())),
         owned_count_(static_cast<uint32_t>(owned.size())),
-        owned_(owned.data()) {}
+        owned_(owned.data()),
+        known_hash_(known_hash) {}
 
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
@@ -48,12 +49,15 @@ class Args {
     return nullptr;
   }
   std::span<OwnedArg> owned_args() const { return {owned_, owned_count_}; }
+  // hash_bytes() of argument 1, most often the key, if it is known already; else 0.
+  uint64_t known_hash() const { return known_hash_; }
 
  private:
   const std::string_view* views_ = nullptr;
   uint32_t size_ = 0;
   uint32_t owned_count_ = 0;
   OwnedArg* owned_ = nullptr;
+  uint64_t known_hash_ = 0;
 };
 
 // A copy of arguments in one allocation; big ones that had a block of their own are taken over from it.
@@ -104,9 +108,11 @@ class CommandBatch {
     const Command& command = commands_[i];
     const std::span<const std::string_view> views(views_ + command.first_view, command.view_count);
     if (owned_.empty()) [[likely]]
-      return {views};
-    return {views, owned_of(i)};
+      return {views, {}, command.known_hash};
+    return {views, owned_of(i), command.known_hash};
   }
+  // What known_hash() of command i's arguments says from now on.
+  void note_hash(size_t i, uint64_t hash) { commands_[i].known_hash = hash; }
   // Bytes that command i took in the stream, with what was skipped before it. Their sum is the stream's length.
   size_t wire_bytes(size_t i) const { return commands_[i].wire_bytes; }
   // Forgets the commands; keeps memory for the next ones, within reason.
@@ -119,6 +125,7 @@ class CommandBatch {
     uint32_t view_count;
     size_t wire_bytes;
     size_t input_begin;  // where in the parser's input it starts; kResumed when it started in an earlier one
+    uint64_t known_hash = 0;
   };
   static constexpr size_t kResumed = SIZE_MAX;
 

@@ -128,7 +128,10 @@ void Dispatcher::hash_keys(const Command* command, const Args& args, KeyHashes* 
     const auto begin = static_cast<size_t>(first.index);
     const size_t end = first.last >= 0 ? std::min(begin + static_cast<size_t>(first.last) + 1, args.size())
                                        : args.size() - static_cast<size_t>(-first.last) + 1;
-    for (size_t i = begin; i < end; i += static_cast<size_t>(first.step)) keys->add(args[i], hash_bytes(args[i]));
+    for (size_t i = begin; i < end; i += static_cast<size_t>(first.step)) {
+      const bool known = i == 1 && args.known_hash() != 0;
+      keys->add(args[i], known ? args.known_hash() : hash_bytes(args[i]));
+    }
     return;
   }
   if (command->keys == nullptr && first.begin == KeySpec::Begin::kNone) return;

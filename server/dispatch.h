@@ -129,7 +129,7 @@ class Dispatcher final : public CommandRunner {
 
   // Fetches the table lines of some batches' keys, so that the commands find them in cache.
   struct PrefetchBatch {
-    const CommandBatch* commands;
+    CommandBatch* commands;
     int db;
   };
   void prefetch(std::span<const PrefetchBatch> batches);
@@ -254,7 +254,11 @@ class Dispatcher final : public CommandRunner {
   void note_for_gate(Context* ctx, uint64_t end_offset);
   bool sees_other_keys(const Command* command, const Args& args) const;
   void note_inner_keys(Context* outer, const Command* command, const Args& args, const KeyHashes& keys) const;
-  uint64_t hash_of_first_key(const Args& args);
+  struct FirstKey {
+    size_t position = 0;
+    uint64_t hash = 0;
+  };
+  FirstKey first_key(const Args& args);
   void prefetch_elements(const CommandBatch& batch, int db, std::span<const uint64_t> hashes);
   bool over_memory_limit();
   void set_out_of_memory(bool refused);

@@ -24,35 +24,37 @@ size_t element_position(const Command& command, size_t argc) {
 
 }  // namespace
 
-// 0: it has none.
-uint64_t Dispatcher::hash_of_first_key(const Args& args) {
-  if (args.size() < 2) return 0;
-  if (args.size() < 4) return hash_bytes(args[1]);
+// Where its first key seems to stand; hash 0: it has none.
+Dispatcher::FirstKey Dispatcher::first_key(const Args& args) {
+  if (args.size() < 2) return {};
+  if (args.size() < 4) return {1, hash_bytes(args[1])};
   const Command* command = look_up(args);  // a script's keys stand behind its code and their number
-  if (command == nullptr || !command->has(kGrowingGuard)) return hash_bytes(args[1]);
-  return args[2] == "0" ? 0 : hash_bytes(args[3]);
+  if (command == nullptr || !command->has(kGrowingGuard)) return {1, hash_bytes(args[1])};
+  if (args[2] == "0") return {};
+  return {3, hash_bytes(args[3])};
 }
 
 void Dispatcher::prefetch(std::span<const PrefetchBatch> batches) {
   std::array<uint64_t, kPrefetchMax> hashes;
+  std::array<EntryTable::Fetched, kPrefetchMax> buckets;
   size_t count = 0;
   const auto part_of = [&](const PrefetchBatch& batch) {
     const size_t size = std::min(batch.commands->size(), kPrefetchMax - count);
     return std::span(hashes).subspan(std::exchange(count, count + size), size);
   };
   for (const PrefetchBatch& batch : batches) {
+    const size_t first = count;
     const std::span<uint64_t> part = part_of(batch);
     for (size_t i = 0; i < part.size(); ++i) {
-      part[i] = hash_of_first_key((*batch.commands)[i]);
-      if (part[i] != 0) environment_.keyspace->slice(batch.db, part[i]).table.prefetch_bucket(part[i]);
+      const FirstKey key = first_key((*batch.commands)[i]);
+      part[i] = key.hash;
+      buckets[first + i] = nullptr;
+      if (key.hash == 0) continue;
+      if (key.position == 1) batch.commands->note_hash(i, key.hash);
+      buckets[first + i] = environment_.keyspace->slice(batch.db, key.hash).table.prefetch_bucket(key.hash);
     }
   }
-  count = 0;
-  for (const PrefetchBatch& batch : batches) {
-    for (const uint64_t hash : part_of(batch)) {
-      if (hash != 0) environment_.keyspace->slice(batch.db, hash).table.prefetch_item(hash);
-    }
-  }
+  for (size_t i = 0; i < count; ++i) EntryTable::prefetch_item(buckets[i], hashes[i]);
   if (!server_.guards->alone()) return;
   count = 0;
   for (const PrefetchBatch& batch : batches) prefetch_elements(*batch.commands, batch.db, part_of(batch));

@@ -95,7 +95,7 @@ std::optional<double> ZsetMembersView::score(std::string_view member, uint64_t h
 void ZsetMembersView::prefetch(uint64_t hash, Part part) const {
   const ZsetMembers* table = zset_.members_or_null();
   if (table == nullptr) return;
-  part == Part::kBucket ? table->prefetch_bucket(hash) : table->fetch_item(hash);
+  part == Part::kBucket ? void(table->prefetch_bucket(hash)) : table->fetch_item(hash);
 }
 
 void zset_union(std::vector<AlgebraOperand> operands, Aggregate aggregate, ZsetBuilder* result) {
@@ -103,7 +103,7 @@ void zset_union(std::vector<AlgebraOperand> operands, Aggregate aggregate, ZsetB
   if (!operands.empty()) result->reserve(operands.back().size());
   const ZsetMembers& found = result->members();
   auto prefetch = [&](uint64_t hash, ScoredMembers::Part part) {
-    part == ScoredMembers::Part::kBucket ? found.prefetch_bucket(hash) : found.fetch_item(hash);
+    part == ScoredMembers::Part::kBucket ? void(found.prefetch_bucket(hash)) : found.fetch_item(hash);
   };
   for (const AlgebraOperand& operand : operands) {
     if (operand.size() == 0) continue;

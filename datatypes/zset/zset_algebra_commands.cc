@@ -32,7 +32,7 @@ class SetMembersView : public ScoredMembers {
   void prefetch(uint64_t hash, Part part) const override {
     const auto* table = set_.table_or_null();
     if (table == nullptr) return;
-    part == Part::kBucket ? table->prefetch_bucket(hash) : table->fetch_item(hash);
+    part == Part::kBucket ? void(table->prefetch_bucket(hash)) : table->fetch_item(hash);
   }
   const void* identity() const override { return &set_; }
 

@@ -247,14 +247,16 @@ class Table {
     }
   }
 
-  // First stage of a batched lookup: fetches the home bucket's line.
-  void prefetch_bucket(uint64_t hash) const {
+  // A home bucket between the two stages of a batched lookup. It may be read until what is retired meanwhile is freed.
+  using Fetched = const Bucket*;
+  // First stage: fetches the home bucket's line.
+  Fetched prefetch_bucket(uint64_t hash) const {
     const Bucket* bucket = unlocked_bucket(hash);
-    if (bucket != nullptr) __builtin_prefetch(bucket);
+    __builtin_prefetch(bucket);
+    return bucket;
   }
-  // Second stage: fetches the first two lines of the item whose tag matches, if any.
-  void prefetch_item(uint64_t hash) const {
-    const Bucket* bucket = unlocked_bucket(hash);
+  // Second stage: fetches the first two lines of the item whose tag matches, if any. Null: the table was empty.
+  static void prefetch_item(Fetched bucket, uint64_t hash) {
     if (bucket == nullptr) return;
     const uint64_t tag = tag_of(hash);
     for (const Slot& slot : bucket->slots) {

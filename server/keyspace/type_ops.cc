@@ -138,7 +138,7 @@ int64_t next_field_expiry_ms(const Entry* entry) {
 bool prefetch_element(const Entry* container, uint64_t hash, bool item) {
   const auto fetch = [hash, item](const auto* table) {
     if (table == nullptr) return false;
-    item ? table->fetch_item(hash) : table->prefetch_bucket(hash);
+    item ? table->fetch_item(hash) : void(table->prefetch_bucket(hash));
     return true;
   };
   switch (container->type()) {
