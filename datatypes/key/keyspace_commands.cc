@@ -15,6 +15,7 @@
 #include "server/command/server_api.h"
 #include "server/command/scan_arguments.h"
 #include "server/keyspace/background.h"
+#include "server/keyspace/memory_counter.h"
 #include "server/keyspace/type_ops.h"
 
 namespace synap {
@@ -122,14 +123,23 @@ void wake_waiters(Shard& shard, int db, bool deleted) {
   for (const std::string& key : keys) shard.waiters.key_changed(db, key, deleted);
 }
 
-size_t flush_slice(Shard& shard, int db, int64_t now_ms) {
+// About what a key takes. Until the background thread has freed what is flushed, it must count as freed: else the writes
+// after a FLUSHALL would be refused, or evict, for memory that nobody uses.
+size_t average_key_bytes(Context& ctx) {
+  size_t keys = 0;
+  for (int db = 0; db < ctx.keyspace().databases(); ++db) keys += ctx.keyspace().key_count(db);
+  const size_t used = memory_counter_total();
+  return (used - std::min(used, ctx.server().startup_memory_bytes + background_pending_bytes())) / std::max<size_t>(keys, 1);
+}
+
+size_t flush_slice(Shard& shard, int db, size_t key_bytes, int64_t now_ms) {
   DbSlice& slice = shard.dbs[static_cast<size_t>(db)];
   const size_t keys = slice.table.size();
   if (keys == 0) return 0;
   shard.watches.touch_each(db, [&](std::string_view key) { return fate_in_flush(slice, key, now_ms); });
   auto old = std::make_shared<DbSlice>(std::exchange(slice, DbSlice()));
   wake_waiters(shard, db, true);
-  background_free([old] { old->table.for_each([](Entry* entry, bool) { free_entry(entry); }); }, keys);
+  background_free([old] { old->table.for_each([](Entry* entry, bool) { free_entry(entry); }); }, keys, keys * key_bytes);
   return keys;
 }
 
@@ -149,10 +159,11 @@ bool parse_flush(Context& ctx, bool* async) {
 std::optional<size_t> flush(Context& ctx, int first_db, int last_db) {
   bool async;
   if (!parse_flush(ctx, &async)) return {};
+  const size_t key_bytes = average_key_bytes(ctx);
   size_t removed = 0;
   for (size_t i = 0; i < kShards; ++i) {
     for (int db = first_db; db <= last_db; ++db) {
-      removed += flush_slice(ctx.keyspace().shard(i), db, ctx.now_ms());
+      removed += flush_slice(ctx.keyspace().shard(i), db, key_bytes, ctx.now_ms());
     }
   }
   if (ctx.server().caches_exist()) ctx.environment().observer->all_keys_changed();

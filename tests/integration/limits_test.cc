@@ -219,6 +219,17 @@ TEST_CASE("maxmemory refuses writes and leaves reads alone") {
   CHECK(eventually([&] { return client.call({"SET", "again", "1"}).ok(); }));
 }
 
+TEST_CASE("What FLUSHALL is still freeing counts as freed: the writes after it are not refused") {
+  ServerProcess server({"--maxmemory-policy", "noeviction", "--enable-debug-command", "yes"});
+  Client client(server.port());
+  REQUIRE(client.call({"DEBUG", "POPULATE", "1000000", "key", "64"}).ok());
+  REQUIRE(client.call({"CONFIG", "SET", "maxmemory", std::to_string(std::stoll(client.info("used_memory")) / 2)}).ok());
+  REQUIRE(client.text({"SET", "a", "1"}).starts_with("OOM"));
+  client.append({"FLUSHALL"});
+  for (int i = 0; i < 100; ++i) client.append({"SET", "k" + std::to_string(i), "1"});
+  for (int i = 0; i <= 100; ++i) CHECK(client.read().ok());
+}
+
 // Messages of evicted keys are bigger here than the keys' values, and each goes to ten clients.
 static void check_that_messages_do_not_evict(const std::string& reactors, bool broadcasting) {
   ServerProcess server({"--io-threads", reactors, "--maxmemory-policy", "allkeys-lru", "--maxmemory-eviction-tenacity",
