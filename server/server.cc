@@ -1,65 +1,37 @@
 #include "server/server.h"
 
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
-#include <cstring>
-#include <deque>
 #include <string>
 #include <thread>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "datatypes/pubsub/pubsub.h"
-#include "persistence/aof.h"
-#include "persistence/journal.h"
-#include "persistence/journal_gate.h"
-#include "persistence/persistence.h"
 #include "scripting/load_libraries.h"
-#include "server/base/clock.h"
-#include "server/base/cycle_clock.h"
-#include "server/base/log.h"
-#include "server/base/random.h"
-#include "server/base/rate_meter.h"
-#include "server/client.h"
-#include "server/client_eviction.h"
 #include "server/admin/authentication.h"
 #include "server/admin/client_info.h"
-#include "server/command/acl_store.h"
-#include "server/command/latency_monitor.h"
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/base/random.h"
 #include "server/command/memory_usage.h"
-#include "server/command/monitor.h"
-#include "server/command/oom_score.h"
-#include "server/command/server_api.h"
-#include "scripting/scripting.h"
-#include "server/command/slowlog.h"
-#include "server/command/tracking.h"
 #include "server/command/version.h"
 #include "server/command_list.h"
-#include "server/dispatch.h"
-#include "server/keyspace/background.h"
-#include "server/keyspace/hot_values.h"
-#include "server/keyspace/memory_counter.h"
 #include "server/insistent_exit.h"
-#include "server/listening.h"
-#include "server/worker_pool.h"
+#include "server/keyspace/background.h"
+#include "server/keyspace/memory_counter.h"
+#include "server/server_impl.h"
 
 namespace synap {
 
 namespace {
 
-constexpr int64_t kCronMs = 100;
 constexpr size_t kWorkers = 3;
 // At the end: how long commands under way may take, and how often they are looked after.
 constexpr int64_t kShutdownWaitUs = 10'000'000;
 constexpr int64_t kShutdownPollMs = 2;
-// Active expiry: its share of a cron interval at most, as Redis's 25 %.
-constexpr int64_t kExpireBudgetUs = kCronMs * 1000 / 4;
-constexpr int64_t kConfigGraceUs = 10'000'000;
 
 OomClass oom_class_of(const Config& config) {
   return config.replicaof.host.empty() ? OomClass::kMaster : OomClass::kReplica;
@@ -71,100 +43,6 @@ std::string random_hex(size_t digits) {
   for (size_t i = 0; i < digits; ++i) text += kDigits[thread_random().below(16)];
   return text;
 }
-
-}  // namespace
-
-struct Synap::Impl final : KeyspaceObserver {
-  // A reactor with all that belongs to it.
-  struct Lane {
-    std::unique_ptr<Reactor> reactor;
-    std::unique_ptr<Dispatcher> dispatcher;
-    std::unique_ptr<ClientHost> host;
-    std::unique_ptr<TlsHandshakes> handshakes;
-    std::unordered_map<uint64_t, std::unique_ptr<Client>> clients;
-    std::vector<uint64_t> released;
-    uint64_t cron_ns = 0;  // not counted yet
-    std::thread thread;
-  };
-
-  Impl(LoadedConfig loaded, ProcessTitle* title, FileSystem* file_system);
-
-  int run();
-  void sample_rates();
-  void retire_configs();
-  void deal(int fd, SocketKind kind);
-  std::string_view refuse(int fd, SocketKind kind) const;
-  bool is_protected_from(int fd) const;
-  void adopt(Lane& lane, int fd, SocketKind kind);
-  void set_up_lane(Lane& lane);
-  void after_poll(Lane& lane);
-  void cron(Lane& lane);
-  void lane_cron(Lane& lane, int64_t now_ms);
-  void server_cron(Lane& lane, int64_t now_ms);
-  void maxmemory_changed(const Config& after);
-  void print_banner() const;
-  bool shutdown_saves(uint32_t flags) const;
-  std::string begin_shutdown(uint32_t flags);
-  void set_up_title(ProcessTitle* title);
-  void set_up_persistence();
-  void begin_loading();
-  void finish_loading(const Status& status);
-  void save_if_due(Lane& lane, int64_t now_ms);
-  void rewrite_if_due(Lane& lane, int64_t now_ms);
-  void rewrite_soon();
-  void release_gated(Lane& lane);
-  void stop();
-  void end_lane(Lane& lane, int64_t deadline_us);
-  void raise_descriptor_limit(int64_t maxclients) const;
-
-  void keyspace_event(int db, uint32_t event_class, std::string_view event, std::string_view key) override;
-  void key_changed(std::string_view key, const Session* by) override;
-  void all_keys_changed() override;
-
-  void set_up_acl();
-  Status load_users();
-  void init_session(Session& session);
-  void end_session(Session& session, Dispatcher& dispatcher, Reactor& reactor);
-
-  ConfigStore config;
-  std::string config_file;
-  CommandTable commands;
-  Keyspace keyspace;
-  GuardRegistry guards;
-  Statistics statistics;
-  AclStore acl;
-  std::vector<UserLine> configured_users;
-  StateBits state;
-  Journal journal;
-  JournalGate gate;
-  Slowlog slowlog;
-  Scripting scripting;
-  HotValues hot_values;
-  OomScore oom_score;
-  ClientEviction client_eviction{&server};
-  FileSystem* const files;
-  std::unique_ptr<Persistence> persistence;
-  std::unique_ptr<Aof> aof;
-  std::unique_ptr<Dispatcher> replayer;  // of the AOF's commands while it is loaded
-  bool background_save_waits = false;  // for all shards; of reactor 0
-  bool rewrite_waits = false;          // the same
-  bool save_at_end = false;            // SHUTDOWN saved, and what was written meanwhile must be saved too
-  LatencyMonitor latency;
-  std::deque<Lane> lanes;
-  std::unique_ptr<ClientDirectory> clients;
-  std::unique_ptr<MonitorFeed> monitor;
-  std::unique_ptr<PubSub> pubsub;
-  std::unique_ptr<Tracking> tracking;
-  std::unique_ptr<WorkerPool> workers;
-  WorkerPool* workers_pointer = nullptr;
-  RateMeter commands_rate, input_rate, output_rate, turn_rate, turn_ns_rate;  // reactor 0
-  WorkerPool* const no_workers = nullptr;
-  TlsLoad tls_load;
-  std::unique_ptr<Listening> listening;
-  Server server;
-};
-
-namespace {
 
 std::vector<std::pair<std::string, std::string>> renames_of(const LoadedConfig& loaded) {
   std::vector<std::pair<std::string, std::string>> renames;
@@ -196,6 +74,23 @@ Synap::Impl::Impl(LoadedConfig loaded, ProcessTitle* title, FileSystem* file_sys
   monitor = std::make_unique<MonitorFeed>(clients.get());
   pubsub = std::make_unique<PubSub>(clients.get());
   tracking = std::make_unique<Tracking>(clients.get(), &server.tracking, &server.message_bytes);
+  connect_parts();
+  watch_options();
+  set_up_persistence();
+  describe_process(*title);
+  set_up_title(title);
+  set_up_acl();
+  listening = std::make_unique<Listening>(lanes.front().reactor.get(), &config,
+                                          [this](int fd, SocketKind kind) { deal(fd, kind); });
+  config.on_change({"maxmemory", "maxmemory-policy"}, [this](const Config&, const Config& after) {
+    maxmemory_changed(after);
+    return Status();
+  });
+  set_up_threads();
+}
+
+// What handlers see of the server.
+void Synap::Impl::connect_parts() {
   server.config = &config;
   server.commands = &commands;
   server.keyspace = &keyspace;
@@ -208,6 +103,21 @@ Synap::Impl::Impl(LoadedConfig loaded, ProcessTitle* title, FileSystem* file_sys
   server.hot_values = &hot_values;
   server.oom_score = &oom_score;
   server.client_eviction = &client_eviction;
+  server.latency = &latency;
+  server.monitor = monitor.get();
+  server.pubsub = pubsub.get();
+  server.tracking_table = tracking.get();
+  server.acl = &acl;
+  server.journal = &journal;
+  server.begin_shutdown = [this](uint32_t flags) { return begin_shutdown(flags); };
+  server.abort_shutdown = [] { return false; };  // a shutdown waits for nothing, so it cannot be stopped
+  server.init_session = [this](Session& session) { init_session(session); };
+  server.end_session = [this](Session& session, Dispatcher& dispatcher, Reactor& reactor) {
+    end_session(session, dispatcher, reactor);
+  };
+}
+
+void Synap::Impl::watch_options() {
   config.on_change({"maxmemory-clients", "maxmemory"}, [this](const Config&, const Config&) {
     client_eviction.check();
     return Status();
@@ -219,39 +129,27 @@ Synap::Impl::Impl(LoadedConfig loaded, ProcessTitle* title, FileSystem* file_sys
   config.on_change({"oom-score-adj", "oom-score-adj-values"}, [this](const Config&, const Config& after) {
     return oom_score.apply(after, oom_class_of(after));
   });
-  hot_values.set_capacity(static_cast<size_t>(loaded.config.hot_cache_size));
+  hot_values.set_capacity(static_cast<size_t>(config.current().hot_cache_size));
   config.on_change({"hot-cache-size"}, [this](const Config&, const Config& after) {
     hot_values.set_capacity(static_cast<size_t>(after.hot_cache_size));
     return Status();
   });
-  server.latency = &latency;
-  server.monitor = monitor.get();
-  server.pubsub = pubsub.get();
-  server.tracking_table = tracking.get();
-  server.acl = &acl;
-  server.journal = &journal;
-  set_up_persistence();
-  server.mean_ttl_ms = std::vector<std::atomic<int64_t>>(static_cast<size_t>(loaded.config.databases));
+}
+
+// What INFO tells of this process and its start.
+void Synap::Impl::describe_process(const ProcessTitle& title) {
+  const Config& current = config.current();
+  server.mean_ttl_ms = std::vector<std::atomic<int64_t>>(static_cast<size_t>(current.databases));
   server.startup_memory_bytes = used_memory_bytes();
   server.run_id = random_hex(40);
-  server.executable = title->program();
+  server.executable = title.program();
   server.config_file = config_file;
   server.start_ms = wall_clock_ms();
-  server.port = static_cast<int>(loaded.config.port);
-  server.begin_shutdown = [this](uint32_t flags) { return begin_shutdown(flags); };
-  server.abort_shutdown = [] { return false; };  // a shutdown waits for nothing, so it cannot be stopped
-  server.init_session = [this](Session& session) { init_session(session); };
-  server.end_session = [this](Session& session, Dispatcher& dispatcher, Reactor& reactor) {
-    end_session(session, dispatcher, reactor);
-  };
-  set_up_title(title);
-  set_up_acl();
-  listening = std::make_unique<Listening>(lanes.front().reactor.get(), &config,
-                                          [this](int fd, SocketKind kind) { deal(fd, kind); });
-  config.on_change({"maxmemory", "maxmemory-policy"}, [this](const Config&, const Config& after) {
-    maxmemory_changed(after);
-    return Status();
-  });
+  server.port = static_cast<int>(current.port);
+}
+
+// Reactors, workers and the loader of the AOF, each with a dispatcher of its own.
+void Synap::Impl::set_up_threads() {
   std::vector<std::unique_ptr<Dispatcher>> worker_dispatchers;
   for (size_t i = 0; i < kWorkers; ++i) {
     worker_dispatchers.push_back(std::make_unique<Dispatcher>(Dispatcher::Parts{&server, this, &no_workers},
@@ -352,78 +250,6 @@ void Synap::Impl::release_gated(Lane& lane) {
     const auto it = lane.clients.find(id);
     if (it != lane.clients.end()) it->second->journal_released();
   }
-}
-
-void Synap::Impl::cron(Lane& lane) {
-  lane.dispatcher->begin_turn();  // timers run before the poll's check phase
-  const uint64_t began = cycles_now();
-  lane_cron(lane, lane.dispatcher->environment().now_ms);
-  if (lane.reactor->index() == 0) server_cron(lane, lane.dispatcher->environment().now_ms);
-  lane.cron_ns += CycleClock().nanoseconds(cycles_now() - began);
-  lane.dispatcher->statistics().cron_us.add(lane.cron_ns / 1000);
-  lane.cron_ns %= 1000;
-}
-
-// What each reactor does for its share.
-void Synap::Impl::lane_cron(Lane& lane, int64_t now_ms) {
-  if (!server.cron_paused.load(std::memory_order_relaxed) && !state.has(kStateLoading)) {
-    const int64_t began_us = monotonic_us();
-    lane.dispatcher->expire_cycle(lane.reactor->index(), lanes.size(), kExpireBudgetUs);
-    const int64_t took_ms = (monotonic_us() - began_us) / 1000;
-    const int64_t threshold_ms = config.current().latency_monitor_threshold;
-    if (threshold_ms > 0 && took_ms >= threshold_ms) latency.add("expire-cycle", took_ms);
-  }
-  std::vector<Client*> all;  // cron may close some
-  for (const auto& [id, client] : lane.clients) all.push_back(client.get());
-  for (Client* client : all) client->cron(now_ms);
-  lane.dispatcher->schedule_defrag(*lane.reactor);
-}
-
-// What is done once for all, on reactor 0.
-void Synap::Impl::server_cron(Lane& lane, int64_t now_ms) {
-  sample_rates();
-  server.pause.check(&state, clients.get(), now_ms);
-  if (server.caches_exist()) tracking->keep_limit(static_cast<size_t>(config.current().tracking_table_max_keys));
-  save_if_due(lane, now_ms);
-  rewrite_if_due(lane, now_ms);
-  persistence->migrate_targets().close_idle(now_ms);
-  memory_counter_settle();
-  decide_defrag(server);
-  lane.dispatcher->keep_memory_limit(*lane.reactor);
-  const size_t used = used_memory_bytes();
-  if (used > server.peak_memory_bytes.load(std::memory_order_relaxed)) {
-    server.peak_memory_bytes.store(used, std::memory_order_relaxed);
-  }
-}
-
-void Synap::Impl::sample_rates() {
-  const int64_t now_us = monotonic_us();
-  const auto sample = [&](RateMeter* meter, Counter ThreadStatistics::*counter, std::atomic<int64_t>* rate) {
-    rate->store(meter->sample(now_us, statistics.sum(counter)), std::memory_order_relaxed);
-  };
-  sample(&commands_rate, &ThreadStatistics::commands, &server.operations_per_second);
-  sample(&input_rate, &ThreadStatistics::net_in_bytes, &server.input_bytes_per_second);
-  sample(&output_rate, &ThreadStatistics::net_out_bytes, &server.output_bytes_per_second);
-  sample(&turn_rate, &ThreadStatistics::turns, &server.turns_per_second);
-  sample(&turn_ns_rate, &ThreadStatistics::turn_ns, &server.turn_ns_per_second);
-}
-
-// Old configurations are freed once no thread can hold one: reactors have passed a turn and workers a job; threads that
-// only look one up for a moment (AOF, log) have had a while.
-void Synap::Impl::retire_configs() {
-  struct Old {
-    int64_t since_us;
-    std::unique_ptr<const Config> config;
-  };
-  config.set_retire([old = std::make_shared<std::deque<Old>>()](std::unique_ptr<const Config> retired) {
-    const int64_t now_us = monotonic_us();
-    old->push_back({now_us, std::move(retired)});
-    while (old->front().since_us + kConfigGraceUs < now_us) {
-      auto* memory = const_cast<Config*>(old->front().config.release());
-      reclamation_retire(memory, [](void* snapshot) { delete static_cast<Config*>(snapshot); });
-      old->pop_front();
-    }
-  });
 }
 
 void Synap::Impl::maxmemory_changed(const Config& after) {
@@ -595,8 +421,8 @@ void Synap::Impl::raise_descriptor_limit(int64_t maxclients) const {
               static_cast<unsigned long long>(limit.rlim_cur));
 }
 
-int Synap::Impl::run() {
-  print_banner();
+// Asks the kernel for what the configuration wants. What it refuses is no reason not to start: the log says so.
+void Synap::Impl::set_up_process() {
   raise_descriptor_limit(config.current().maxclients);
   if (config.current().disable_thp && huge_pages_always() && !refuse_huge_pages()) {
     log_warning("WARNING You have Transparent Huge Pages (THP) support enabled in your kernel. This will create latency and "
@@ -604,8 +430,12 @@ int Synap::Impl::run() {
                 "/sys/kernel/mm/transparent_hugepage/enabled' as root, and add it to your /etc/rc.local in order to retain "
                 "the setting after a reboot. Redis must be restarted after THP is disabled (set to 'madvise' or 'never').");
   }
-  // A score that cannot be set is no reason not to start: the log says so.
   static_cast<void>(oom_score.apply(config.current(), oom_class_of(config.current())));
+}
+
+int Synap::Impl::run() {
+  print_banner();
+  set_up_process();
   const Status entered = config.enter();
   if (!entered.ok()) {
     log_warning("%s", entered.detail().c_str());
@@ -628,6 +458,24 @@ int Synap::Impl::run() {
       lanes[i].reactor->run();
     });
   }
+  obey_signals();
+  memory_counter_join();
+  background_free(memory_counter_join, 0);
+  begin_loading();
+  lanes.front().reactor->run();
+  for (size_t i = 1; i < lanes.size(); ++i) lanes[i].thread.join();
+  workers->stop();
+  persistence->end();
+  aof->close();
+  if (save_at_end && server.dirty.load(std::memory_order_relaxed) != 0 && !persistence->save(wall_clock_ms()).ok()) {
+    log_warning("What was written while the server shut down could not be saved.");
+  }
+  background_stop();
+  log_warning("Redis is now ready to exit, bye bye...");
+  return 0;
+}
+
+void Synap::Impl::obey_signals() {
   Reactor& first = *lanes.front().reactor;
   for (const int signal_number : {SIGTERM, SIGINT}) {
     first.on_signal(signal_number, [this, signal_number] {
@@ -642,20 +490,6 @@ int Synap::Impl::run() {
       lane.dispatcher->with_shards(*lane.reactor, kAllShardsMask, [this, flags](ShardGuard*) { begin_shutdown(flags); });
     });
   }
-  memory_counter_join();
-  background_free(memory_counter_join, 0);
-  begin_loading();
-  first.run();
-  for (size_t i = 1; i < lanes.size(); ++i) lanes[i].thread.join();
-  workers->stop();
-  persistence->end();
-  aof->close();
-  if (save_at_end && server.dirty.load(std::memory_order_relaxed) != 0 && !persistence->save(wall_clock_ms()).ok()) {
-    log_warning("What was written while the server shut down could not be saved.");
-  }
-  background_stop();
-  log_warning("Redis is now ready to exit, bye bye...");
-  return 0;
 }
 
 // Commands on keys wait while the file is read, everybody else is served.
@@ -683,30 +517,6 @@ void Synap::Impl::finish_loading(const Status& status) {
   }
   state.clear(kStateLoading);
   listening->announce();
-}
-
-void Synap::Impl::save_if_due(Lane& lane, int64_t now_ms) {
-  if (background_save_waits || !persistence->wants_background(now_ms)) return;
-  background_save_waits = true;
-  lane.dispatcher->with_shards(*lane.reactor, kAllShardsMask, [this](ShardGuard*) {
-    background_save_waits = false;
-    static_cast<void>(persistence->start_background(wall_clock_ms(), false));  // a failure is logged and tried again
-  });
-}
-
-void Synap::Impl::rewrite_if_due(Lane& lane, int64_t now_ms) {
-  if (rewrite_waits || !aof->wants_rewrite(now_ms)) return;
-  rewrite_waits = true;
-  lane.dispatcher->with_keyspace(*lane.reactor, [this](ShardGuard*) {
-    rewrite_waits = false;
-    static_cast<void>(aof->start_rewrite(wall_clock_ms()));  // a failure is logged and tried again
-  });
-}
-
-// Any thread. The AOF was switched on and wants its base.
-void Synap::Impl::rewrite_soon() {
-  Lane& lane = lanes.front();
-  lane.reactor->post([this, &lane] { rewrite_if_due(lane, wall_clock_ms()); });
 }
 
 bool Synap::Impl::shutdown_saves(uint32_t flags) const {
