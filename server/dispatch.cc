@@ -318,18 +318,26 @@ Outcome Dispatcher::retry(Caller& caller) {
     return Outcome::kDone;
   }
   const Args args = suspended.args.args();
-  // Its user's rights may have changed meanwhile.
+  // Its user's rights and the server's memory may have changed meanwhile.
   if (postponed && !check_call(caller, suspended.command, args)) return Outcome::kDone;
+  if (postponed && server_.config->current().maxmemory != 0) keep_memory_limit(caller.reactor());
   const uint32_t hit = states_against(caller.session(), suspended.command, args);
   if ((hit & kStateBusyScript) != 0 && !suspended.guard.held()) {
     return refuse_as_busy(caller, suspended.command, &suspended.guard);
   }
-  std::string error;
-  if (hit != 0 && !suspended.guard.held() &&
-      examine(server_, caller.session(), *suspended.command, hit, &error) == Admission::kPostpone) {
-    server_.guards->pass_on_growing();
-    postpone(caller, hit);
-    return Outcome::kSuspended;
+  if (hit != 0 && !suspended.guard.held()) {
+    std::string error;
+    const Admission admission = examine(server_, caller.session(), *suspended.command, hit, &error);
+    if (admission == Admission::kPostpone) {
+      server_.guards->pass_on_growing();
+      postpone(caller, hit);
+      return Outcome::kSuspended;
+    }
+    if (admission == Admission::kReject && postponed) {  // what only waited for shards was admitted
+      withdraw(caller, &suspended.guard);
+      reject(caller, suspended.command, error);
+      return Outcome::kDone;
+    }
   }
   return start(caller, suspended.command, args, true);
 }

@@ -230,6 +230,20 @@ TEST_CASE("What FLUSHALL is still freeing counts as freed: the writes after it a
   for (int i = 0; i <= 100; ++i) CHECK(client.read().ok());
 }
 
+TEST_CASE("A write that a pause held back is refused if memory has run out meanwhile") {
+  ServerProcess server;
+  Client control(server.port());
+  RawSocket writer(server.port());
+  REQUIRE(control.call({"CLIENT", "PAUSE", "100000", "WRITE"}).ok());
+  REQUIRE(writer.send(encode({"SET", "key", "value"})));
+  REQUIRE(eventually([&] { return control.info("blocked_clients") == "1"; }));
+  REQUIRE(control.call({"CONFIG", "SET", "maxmemory", "1"}).ok());
+  REQUIRE(control.call({"CLIENT", "UNPAUSE"}).ok());
+  CHECK(writer.receive(1) == "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+  CHECK(control.call({"GET", "key"}).nil());
+  CHECK(control.info("blocked_clients") == "0");
+}
+
 // Messages of evicted keys are bigger here than the keys' values, and each goes to ten clients.
 static void check_that_messages_do_not_evict(const std::string& reactors, bool broadcasting) {
   ServerProcess server({"--io-threads", reactors, "--maxmemory-policy", "allkeys-lru", "--maxmemory-eviction-tenacity",
