@@ -53,7 +53,8 @@ void Dispatcher::expire_database(Shard& shard, size_t, int db, int64_t deadline_
   std::vector<Entry*> due;
   for (bool again = true; again && slice.expiring != 0 && monotonic_us() < deadline_us;) {
     size_t sampled = 0;
-    int64_t ttl_sum_ms = 0;
+    int64_t mean_ttl_ms = 0;
+    int64_t living = 0;
     due.clear();
     for (size_t bucket = 0; bucket < kBucketsPerLoop && sampled < keys_per_loop; ++bucket) {
       slice.expire_cursor = slice.table.sample_marked(slice.expire_cursor, [&](Entry* entry) {
@@ -61,17 +62,17 @@ void Dispatcher::expire_database(Shard& shard, size_t, int db, int64_t deadline_
         if (entry->expired(environment_.now_ms)) {
           due.push_back(entry);
         } else {
-          ttl_sum_ms += entry->expiry_ms() - environment_.now_ms;
+          // Step by step: the sum of some that never come may be more than a number holds.
+          mean_ttl_ms += (entry->expiry_ms() - environment_.now_ms - mean_ttl_ms) / ++living;
         }
       });
       if (slice.expire_cursor == 0) break;  // once around
     }
     for (Entry* entry : due) expire_key(slice, db, entry);
-    if (sampled > due.size()) {
-      const int64_t mean = ttl_sum_ms / static_cast<int64_t>(sampled - due.size());
+    if (living != 0) {
       std::atomic<int64_t>& known = server_.mean_ttl_ms[static_cast<size_t>(db)];
       const int64_t old = known.load(std::memory_order_relaxed);
-      known.store(old == 0 ? mean : old + (mean - old) / 50, std::memory_order_relaxed);
+      known.store(old == 0 ? mean_ttl_ms : old + (mean_ttl_ms - old) / 50, std::memory_order_relaxed);
     }
     slice.expired_stale_share =
         sampled == 0 ? 0 : static_cast<double>(due.size()) / static_cast<double>(sampled);

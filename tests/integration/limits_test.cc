@@ -244,6 +244,20 @@ TEST_CASE("A write that a pause held back is refused if memory has run out meanw
   CHECK(control.info("blocked_clients") == "0");
 }
 
+TEST_CASE("The mean time to live of keys that end as late as can be is not lost to an overflow") {
+  ServerProcess server;
+  Client client(server.port());
+  for (int i = 0; i < 1000; ++i) {
+    REQUIRE(client.call({"SET", "key:" + std::to_string(i), "value", "PXAT", "9223372036854775807"}).ok());
+  }
+  const auto mean_ms = [&] {
+    const std::string db = client.info("db0");
+    return std::stoll(db.substr(db.find("avg_ttl=") + 8));
+  };
+  REQUIRE(eventually([&] { return mean_ms() != 0; }));
+  CHECK(mean_ms() > int64_t{9'000'000'000'000'000'000});
+}
+
 // Messages of evicted keys are bigger here than the keys' values, and each goes to ten clients.
 static void check_that_messages_do_not_evict(const std::string& reactors, bool broadcasting) {
   ServerProcess server({"--io-threads", reactors, "--maxmemory-policy", "allkeys-lru", "--maxmemory-eviction-tenacity",
