@@ -92,6 +92,7 @@ Dispatcher::Acquired Dispatcher::acquire(Caller& caller, const Command* command,
       missed = guard->try_take(keyspace, registry, mask, mode);
       if (missed < 0) {
         suspended.attempts = 0;
+        if (spin != 0) restart_call_clock();  // waiting is nobody's run time
         return Acquired::kYes;
       }
       __builtin_ia32_pause();
@@ -122,6 +123,7 @@ Dispatcher::Acquired Dispatcher::acquire(Caller& caller, const Command* command,
   }
   if (std::exchange(suspended.counted_hand_over, false)) registry->take_back();
   suspended.attempts = suspended.rounds = 0;
+  restart_call_clock();
   return Acquired::kYes;
 }
 
