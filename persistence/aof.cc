@@ -348,7 +348,7 @@ void Aof::rewrite_ended(const ForkedChild::Outcome& outcome, const Rewrite& rewr
                         (!rewrite.first || switched_off_.load() == rewrite.switched);
     const bool ok = wanted && install(temporary, rewrite);
     if (!ok && files_->exists(temporary)) static_cast<void>(files_->remove(temporary));
-    if (!ok && waits_for_base()) {
+    if (!ok && rewrite.first) {  // switched off meanwhile, too
       log_notice("Removing the temp incr aof file %s", temporary_increment().c_str());
       writer_.set_file(nullptr, 0);
       if (files_->exists(temporary_increment())) static_cast<void>(files_->remove(temporary_increment()));

@@ -341,6 +341,17 @@ TEST_CASE("WAITAOF: before the first base is there nothing is kept, and without 
   CHECK(Client(server.port()).integer({"DBSIZE"}) == 3000);
 }
 
+TEST_CASE("AOF: switched off while its first base is written, it leaves no file behind") {
+  ServerProcess server({"--save", "", "--rdb-key-save-delay", "1000000"});
+  Client client(server.port());
+  client.call({"DEBUG", "POPULATE", "3000"});
+  const std::string list = "ls " + server.folder() + "/appendonlydir/temp-* > /dev/null 2>&1";
+  client.call({"CONFIG", "SET", "appendonly", "yes"});
+  REQUIRE(eventually([&] { return std::system(list.c_str()) == 0; }));
+  client.call({"CONFIG", "SET", "appendonly", "no"});
+  CHECK(eventually([&] { return std::system(list.c_str()) != 0; }));
+}
+
 TEST_CASE("AOF: how much of the base was loaded is told while it is") {
   ServerProcess server(with_aof("everysec"));
   {
