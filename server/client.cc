@@ -421,17 +421,19 @@ void Client::gate_on_everything() {
 bool Client::must_wait_for_journal() {
   const uint64_t needed = session_.gate_offset.load(std::memory_order_relaxed);
   if (needed == 0) return false;
-  if (gated_) return true;
-  JournalGate& gate = *host_->server->gate;
-  if (gate.released() < needed) gate.wait(host_->reactor->index());
-  if (gate.released() < needed) {
+  if (!gated_) {
+    JournalGate& gate = *host_->server->gate;
+    if (gate.released() < needed) gate.wait(host_->reactor->index());
+    if (gate.released() >= needed) {
+      session_.pass_gate(needed);
+      return false;
+    }
     gated_ = true;
     host_->gated.emplace(needed, id());
-    if (output_.size() > kGatedOutputMax) connection_.pause_reading();
-    return true;
   }
-  session_.pass_gate(needed);
-  return false;
+  // It may have grown since it began to wait, and a command that was away has let the client read on.
+  if (output_.size() > kGatedOutputMax) connection_.pause_reading();
+  return true;
 }
 
 void Client::journal_released() {

@@ -118,6 +118,12 @@ class RawSocket {
 
   bool connected() const { return connected_; }
   int fd() const { return fd_; }
+  // Its own.
+  int port() const {
+    sockaddr_in address = {};
+    socklen_t bytes = sizeof(address);
+    return ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &bytes) == 0 ? ntohs(address.sin_port) : 0;
+  }
   void close() {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   }

@@ -112,3 +112,40 @@ TEST_CASE("Gate: a peer that sends no more gets the replies that wait for the di
     CHECK(socket.closed_by_peer());
   }
 }
+
+TEST_CASE("Gate: a client is read no further while much output waits for the disk, whatever came back to it meanwhile") {
+  ServerProcess server(directives_with("always"));
+  Client control(server.port());
+  REQUIRE(control.call({"SET", "big", std::string(100000, 'x')}).ok());
+  Call members = {"SADD", "set"};
+  for (int i = 0; i < 20000; ++i) members.push_back("member:" + std::to_string(i));
+  REQUIRE(control.integer(members) == 20000);
+  REQUIRE(control.call({"DEBUG", "AOF-FLUSH-SLEEP", "2000000"}).ok());
+
+  std::string first = encode({"SET", "key", "value"});
+  for (int i = 0; i < 30; ++i) first += encode({"GET", "big"});
+  first += encode({"SINTERCARD", "2", "set", "set"});  // takes so long that it goes to a worker
+  std::string second;
+  for (int i = 0; i < 1000; ++i) second += encode({"PING"});
+  RawSocket socket(server.port());
+  const auto read_bytes = [&] {  // by the server, from the socket
+    const std::string list = control.text({"CLIENT", "LIST"});
+    const size_t at = list.find(" tot-net-in=", list.find(":" + std::to_string(socket.port()) + " "));
+    return at == std::string::npos ? 0 : std::stoul(list.substr(at + 12));
+  };
+  REQUIRE(socket.send(first));
+  REQUIRE(eventually([&] { return read_bytes() >= first.size(); }));
+  REQUIRE(socket.send(second));
+  size_t most = 0;
+  std::string replies;
+  while (replies.empty()) {
+    const size_t bytes = read_bytes();
+    replies = socket.receive(1, 10);  // none yet: what was read was read before the write was on disk
+    if (replies.empty()) most = std::max(most, bytes);
+  }
+  CHECK(most <= first.size());
+  const size_t expected = 5 + 30 * (9 + 100000 + 2) + 8 + 1000 * 7;
+  replies += socket.receive(expected - replies.size());
+  CHECK(replies.size() == expected);
+  CHECK(replies.ends_with("+PONG\r\n"));
+}
