@@ -256,7 +256,8 @@ Status Persistence::load_file(const std::string& path, bool replace, RdbLoadResu
   MaybeCompressedSource source(&raw);
   load_total_bytes_.store(*bytes, std::memory_order_relaxed);
   load_progress_.bytes.store(0, std::memory_order_relaxed);
-  const RdbLoadOptions options = load_options(server_->config->current(), replace);
+  RdbLoadOptions options = load_options(server_->config->current(), replace);
+  options.source_bytes = *bytes;
   RdbReader reader(&source, options.checksum);
   const Status status = load_rdb(&reader, server_->keyspace, options, result, &load_progress_);
   load_keys_expired_.store(result->keys_expired, std::memory_order_relaxed);
@@ -300,6 +301,7 @@ Status Persistence::load_aof_files(CommandRunner* runner, const LoadLibraries& l
   const Result<uint64_t> total = aof_total_bytes(files_, load.directory, load.manifest);
   if (!total.ok()) return total.status();
   load_total_bytes_.store(*total, std::memory_order_relaxed);
+  load.rdb_options.source_bytes = *total;
   RdbLoadResult result;
   const Status status = load_aof(load, &result);
   load_keys_expired_.store(result.keys_expired, std::memory_order_relaxed);

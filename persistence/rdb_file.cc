@@ -17,6 +17,7 @@ namespace synap {
 namespace {
 
 constexpr std::string_view kMagic = "REDIS";
+constexpr uint64_t kKeyBytesMin = 4;  // of a key with its value, in the file
 
 void save_aux(std::string_view name, std::string_view value, RdbWriter* writer) {
   writer->byte(kRdbOpAux);
@@ -176,10 +177,13 @@ class FileLoader {
                         std::to_string(keyspace_->databases()) + " databases");
         }
         return true;
-      case kRdbOpResizeDb:
+      case kRdbOpResizeDb: {
+        const uint64_t keys = reader_->length();
         reader_->length();
-        reader_->length();
+        const bool loads = options_.trace == nullptr && !reader_->failed();
+        if (loads) inserter_.reserve(keyspace_, db_, std::min(keys, options_.source_bytes / kKeyBytesMin));
         return true;
+      }
       case kRdbOpSlotInfo:
         for (int i = 0; i < 3; ++i) reader_->length();
         return true;

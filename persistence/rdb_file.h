@@ -60,6 +60,7 @@ struct RdbLoadOptions {
   bool keep_expired = false;  // of an AOF's base, or on a replica: deletions follow
   bool replace = false;       // keys that are there already: replaced, otherwise an error
   int64_t key_delay_us = 0;   // for tests (key-load-delay)
+  uint64_t source_bytes = 0;  // about how many there are to read: no more room is made than they can fill
   AccessClock access_clock;
   const std::atomic<bool>* cancelled = nullptr;
   RdbLoadTrace* trace = nullptr;  // check only: keys are read and dropped

@@ -13,6 +13,14 @@ void RdbInserter::add(DbSlice* slice, uint64_t hash, Entry* entry) {
   if (batch_->count == Batch::kItemsMax) hand_over();
 }
 
+void RdbInserter::reserve(Keyspace* keyspace, size_t db, size_t keys) {
+  if (batch_ != nullptr) hand_over();
+  batch_ = std::make_unique<Batch>();
+  batch_->before = [keyspace, db, keys] {
+    for (size_t i = 0; i < kShards; ++i) keyspace->shard(i).dbs[db].table.reserve(keys / kShards);
+  };
+}
+
 void RdbInserter::hand_over() {
   if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   LockGuard guard(mutex_);
@@ -51,6 +59,7 @@ void RdbInserter::run() {
 
 void RdbInserter::insert(const Batch& batch) {
   constexpr size_t kAhead = 12;  // items whose table lines are on their way
+  if (batch.before) batch.before();
   for (size_t i = 0; i < batch.count; ++i) {
     if (i + kAhead < batch.count) batch.items[i + kAhead].slice->table.prefetch_bucket(batch.items[i + kAhead].hash);
     insert(batch.items[i]);

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -26,6 +27,8 @@ class RdbInserter {
 
   // The entry is the inserter's now.
   void add(DbSlice* slice, uint64_t hash, Entry* entry);
+  // Room for about so many keys in an empty database, in order with what is added.
+  void reserve(Keyspace* keyspace, size_t db, size_t keys);
   // Whether a key occurred twice; what was added after it may be missing.
   bool failed() const { return failed_.load(std::memory_order_acquire); }
   const std::string& repeated_key() const { return repeated_key_; }
@@ -40,6 +43,7 @@ class RdbInserter {
   };
   struct Batch {
     static constexpr size_t kItemsMax = 512;
+    std::function<void()> before;  // runs first
     size_t count = 0;
     std::array<Item, kItemsMax> items;
   };

@@ -147,7 +147,7 @@ class Table {
 
   // The key must be absent.
   Slot* insert(uint64_t hash, Item* item, bool mark = false) {
-    if (root_ == 0) create();
+    if (root_ == 0) create(0, 1);
     for (;;) {
       Slot* slot = place(segment_of(hash), hash, address_of(item) | (mark ? kMarkBit : 0));
       if (slot != nullptr) {
@@ -156,6 +156,17 @@ class Table {
       }
       grow(hash);
     }
+  }
+
+  // Room for about n items in a table that has never held any, so that filling it builds few segments twice.
+  void reserve(size_t n) {
+    if (root_ != 0 || n == 0) return;
+    int depth = 0;
+    while ((n >> depth) > kReservedItems) ++depth;
+    const size_t items = (n >> depth) + 1;
+    size_t count = 1;
+    while (count < kFullSize && count * kSlots * 3 < items * 4) count = larger(count);
+    create(depth, count);
   }
 
   // Removes and returns the item, or null when absent. The item is now the caller's.
@@ -320,6 +331,7 @@ class Table {
   static constexpr size_t kSlots = 8;
   static constexpr size_t kFullSize = 12;      // buckets in a segment that splits instead of growing
   static constexpr size_t kHalfSize = 8;       // buckets each half of a split starts with
+  static constexpr size_t kReservedItems = 76;  // at most this many are expected in a reserved segment
   static constexpr size_t kProbe = 3;          // buckets looked at beyond the home bucket
   static constexpr size_t kSizeMax = 63;       // what the low 6 bits of a directory word can say
   static constexpr uint8_t kSizes[] = {1, 2, 3, 4, 6, kHalfSize, kFullSize, 16, 24, 32, 48, kSizeMax};
@@ -433,13 +445,16 @@ class Table {
     return static_cast<Bucket*>(std::memset(memory, 0, count * sizeof(Bucket)));
   }
 
-  void create() {
-    auto* directory = static_cast<uint64_t*>(std::malloc(sizeof(uint64_t)));
+  // 2^depth segments of `count` buckets each.
+  void create(int depth, size_t count) {
+    const size_t segments = size_t{1} << depth;
+    auto* directory = static_cast<uint64_t*>(std::malloc(segments * sizeof(uint64_t)));
     SYNAP_ASSERT(directory != nullptr);
-    directory[0] = encode(Segment{allocate_buckets(1), 1, 0});
-    deepest_ = widest_ = 1;
-    bucket_count_ = 1;
-    publish_root(directory, 0);
+    for (size_t i = 0; i < segments; ++i) directory[i] = encode(Segment{allocate_buckets(count), count, depth});
+    deepest_ = segments;
+    widest_ = count;
+    bucket_count_ = segments * count;
+    publish_root(directory, depth);
   }
 
   // The sizes beside `count` in kSizes; the ends stay where they are.

@@ -66,6 +66,31 @@ TEST_CASE_TEMPLATE("table agrees with a set under random inserts and erases", Tr
   CHECK(table.memory_bytes() == 0);
 }
 
+TEST_CASE_TEMPLATE("a table with room for its items is no bigger than one that grew, and works like it", Traits, WordTraits,
+                   SkippingTraits) {
+  for (const int n : {1, 5, 40, 100, 1000, 5000, 30000}) {
+    CAPTURE(n);
+    OwningTable<Traits> table;
+    table.reserve(static_cast<size_t>(n));
+    const size_t reserved = table.memory_bytes();
+    CHECK(reserved <= static_cast<size_t>(n) * 17 + 64 + sizeof(uint64_t));
+    for (int i = 0; i < n; ++i) table.add(numbered(i));
+    CHECK(table.memory_bytes() <= reserved + reserved / 8 + 64);  // few segments were built again
+    std::set<std::string> seen;
+    uint64_t cursor = 0;
+    do {
+      cursor = table.scan(cursor, [&](const Word* word) { seen.insert(word->key); });
+    } while (cursor != 0);
+    CHECK(seen.size() == static_cast<size_t>(n));
+    for (int i = 0; i < n; ++i) REQUIRE(table.has(numbered(i)));
+    table.reserve(1'000'000);  // nothing: it holds items
+    CHECK(table.memory_bytes() <= reserved + reserved / 8 + 64);
+    for (int i = 0; i < n; ++i) table.remove(numbered(i));
+    CHECK(table.empty());
+    CHECK(table.memory_bytes() == 0);
+  }
+}
+
 TEST_CASE("a scan returns everything that stays, while the table grows and shrinks") {
   OwningTable<WordTraits> table;
   for (int i = 0; i < 5000; ++i) table.add(numbered(i));
