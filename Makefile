@@ -24,7 +24,7 @@ debug:
 	  || { cat build/debug.configure; exit 1; }
 	@$(BUILD) build/debug -j $(JOBS)
 
-# With clang this is also the build of the fuzz targets, and the proof that clang compiles everything.
+# With clang this is also the build of the fuzz targets, and the proof that clang compiles the server and its unit tests.
 asan:
 	@cmake -S . -B build/asan $(GENERATOR) -DSYNAP_SANITIZE=address \
 	  $(if $(CLANG),-DCMAKE_CXX_COMPILER=$(CLANG) -DSYNAP_FUZZ=ON) > build/asan.configure 2>&1 \

@@ -40,12 +40,12 @@ SUITES = [
     ("access", ["tests/access.py"], RELEASE, server(RELEASE), 900),
     ("coverage", ["tests/coverage.py"], RELEASE, server(RELEASE), 60),
     ("asan-unit", [ASAN + "/synap-unit-tests"], ASAN, ASAN_ENV, 1800),
-    ("asan-integration", [ASAN + "/synap-integration-tests"], ASAN, server(ASAN, **ASAN_ENV), 1800),
+    ("asan-integration", [RELEASE + "/synap-integration-tests"], ASAN, server(ASAN, **ASAN_ENV), 1800),
     ("asan-access", ["tests/access.py"], ASAN, server(ASAN, **ASAN_ENV), 1800),
     ("asan-fuzz-server", ["tests/fuzz/server_fuzz.py", "--seconds", "60"], ASAN, server(ASAN, **ASAN_ENV), 1800),
     ("asan-fuzz-targets", ["tests/fuzz/targets.py", "--seconds", "60"], ASAN, ASAN_ENV, 1800),
-    ("tsan-concurrency", [TSAN + "/synap-concurrency-tests"], TSAN, server(TSAN, **TSAN_ENV), 1800),
-    ("tsan-unit", [TSAN + "/synap-unit-tests", "--source-file=*/server/*,*shared_bytes*,*sync*,*log*,*list_test*"], TSAN, TSAN_ENV, 1800),
+    ("tsan-concurrency", [RELEASE + "/synap-concurrency-tests"], TSAN, server(TSAN, **TSAN_ENV), 1800),
+    ("tsan-unit", [TSAN + "/synap-unit-tests"], TSAN, TSAN_ENV, 1800),
 ]
 
 
@@ -135,7 +135,7 @@ class Run:
                 print(gist(output), flush=True)
 
     def all(self):
-        builds = [b for b in (RELEASE, ASAN, TSAN) if any(s[2] == b for s in self.waiting)]
+        builds = [b for b in (RELEASE, ASAN, TSAN) if any(s[2] == b or s[1][0].startswith(b) for s in self.waiting)]
         # The build lane uses every core; one lane of suites beside it, and the lane of builds joins them at its end.
         def first_lane():
             self.build(builds)

@@ -7,6 +7,7 @@
 
 #include "scripting/lua_engine.h"
 #include "scripting/lua_source.h"
+#include "tests/unit/rounds.h"
 #include "tests/unit/scripting/fake_host.h"
 
 namespace synap {
@@ -21,7 +22,7 @@ std::string random_bytes(std::mt19937& random, std::string_view alphabet, size_t
 }
 
 // Runs f(ARGV[1], ARGV[2]) on random strings; what it raises is of no interest.
-void hammer(std::string_view function, std::string_view first, std::string_view second, int rounds, unsigned seed) {
+void hammer(std::string_view function, std::string_view first, std::string_view second, int count, unsigned seed) {
   LuaEngine engine({});
   FakeHost host;
   std::mt19937 random(seed);
@@ -29,7 +30,7 @@ void hammer(std::string_view function, std::string_view first, std::string_view 
   const std::string code = "local f = " + std::string(function) + " return select('#', pcall(f, ARGV[1], ARGV[2]))";
   const int ref = engine.compile(code, "@user_script", &error);
   REQUIRE_MESSAGE(ref != LUA_NOREF, error);
-  for (int i = 0; i < rounds; ++i) {
+  for (int i = 0; i < rounds(count); ++i) {
     const std::string a = random_bytes(random, first, 40);
     const std::string b = random_bytes(random, second, 40);
     const std::string_view argv[] = {a, b};

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "server/base/number.h"
+#include "tests/unit/rounds.h"
 
 namespace synap {
 namespace {
@@ -145,7 +146,7 @@ TEST_CASE("hash: random operations match std::map in every form") {
       Hash hash;
       Model model;
       int64_t now_ms = 1000;
-      const int steps = limits.max_listpack_entries > 1000 && variety > 1000 ? 3000 : 12000;
+      const int steps = rounds(limits.max_listpack_entries > 1000 && variety > 1000 ? 3000 : 12000);
       for (int step = 0; step < steps; ++step) {
         change(random, variety, now_ms, limits, &hash, &model);
         now_ms += static_cast<int64_t>(random.below(3));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/base/random.h"
+#include "tests/unit/rounds.h"
 
 using namespace synap;
 
@@ -173,7 +174,7 @@ TEST_CASE("Damaged sparse code is reported, or harmless") {
     CHECK(copy == bad);
   }
   Random& random = thread_random();
-  for (int step = 0; step < 20000; ++step) {
+  for (int step = 0; step < rounds(20000); ++step) {
     std::string bad = good.substr(0, random.below(3) == 0 ? 16 + random.below(good.size() - 16) : good.size());
     for (uint64_t i = 0; i < random.below(4) && bad.size() > 16; ++i) {
       bad[16 + random.below(bad.size() - 16)] = static_cast<char>(random.next());

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/base/number.h"
+#include "tests/unit/rounds.h"
 
 namespace synap {
 namespace {
@@ -43,7 +44,7 @@ Set random_set(Random& random, const SetLimits& limits) {
 TEST_CASE("set algebra: results match the model, visited and built") {
   Random random(21);
   const SetLimits limits{100, 40, 64};
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < rounds(3000); ++round) {
     std::vector<Set> sets;
     for (uint64_t i = 1 + random.below(6); i > 0; --i) sets.push_back(random_set(random, limits));
     std::vector<const Set*> inputs;

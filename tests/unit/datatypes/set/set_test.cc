@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "server/base/number.h"
+#include "tests/unit/rounds.h"
 
 namespace synap {
 namespace {
@@ -61,7 +62,7 @@ TEST_CASE("set: random operations match std::set in every form") {
   for (const uint64_t variety : {6, 30, 400, 5000}) {
     Set set;
     Model model;
-    for (int step = 0; step < 20000; ++step) {
+    for (int step = 0; step < rounds(20000); ++step) {
       const std::string member = random_member(random, variety);
       if (random.below(5) < 3) {
         REQUIRE(set.add(member, kLimits) == model.insert(member).second);

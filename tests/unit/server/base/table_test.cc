@@ -101,7 +101,7 @@ TEST_CASE("a scan returns everything that stays, while the table grows and shrin
     do {
       cursor = table.scan(cursor, [&](const Word* word) { seen.insert(word->key); });
       CHECK(cursor < uint64_t{1} << 46);
-      for (int i = 0; i < 40; ++i, ++step) {
+      for (int i = 0; i < 16; ++i, ++step) {
         if (growing) {
           table.add(numbered(10000 + step));
         } else if (table.has(numbered(10000 + step))) {
