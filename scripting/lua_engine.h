@@ -21,6 +21,7 @@
 #include "scripting/lua_cjson.h"
 #include "scripting/lua_random.h"
 #include "scripting/script_host.h"
+#include "server/keyspace/script_heap.h"
 
 namespace synap {
 
@@ -148,6 +149,7 @@ class LuaEngine {
   void forget_arguments(ScriptRun* run);
 
   LuaEngineOptions options_;
+  ScriptHeap heap_;
   lua_State* lua_ = nullptr;
   std::atomic<size_t> used_bytes_{0};  // written by the owner alone
   bool is_big_ = false;                // more than a small state: collected more often

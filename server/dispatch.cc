@@ -641,6 +641,7 @@ void Dispatcher::replay(Session* session, const Command* command, const Args& ar
   command->handler(ctx);
   run_to_end(&ctx);
   owner.release();
+  defrag_beside_replay();
 }
 
 }  // namespace synap

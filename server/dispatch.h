@@ -266,20 +266,45 @@ class Dispatcher final : public CommandRunner {
   bool evict_one(const EvictionRules& rules);
   bool evict_best(const EvictionRules& rules);
   void evict_entry(ShardGuard* guard, int db, Entry* entry);
-  void defrag_slice(size_t reactor, size_t reactors);
+  void continue_defrag(Reactor& reactor);
+  // The loader's part, while it replays an AOF.
+  void defrag_beside_replay();
+  // Its share is every shard, with `owns_all`, or one of `reactors`.
+  void defrag_slice(size_t reactor, size_t reactors, bool owns_all, int64_t deadline_us);
+  void end_defrag_round(size_t reactor, size_t reactors);
   bool defrag_shard(Shard& shard, int64_t deadline_us);
   void defrag_entry(DbSlice& slice, Entry* entry);
-  bool defrag_big_value(DbSlice& slice, int64_t deadline_us);
+  bool defrag_big_values(DbSlice& slice, int64_t deadline_us);
+  size_t defrag_step() const;
 
-  // Where defragmentation goes on: a shard of this reactor's, a place in one of its tables, a place in a big value.
+  // Where defragmentation goes on: a shard of this reactor's, a place in one of its tables, places in big values.
   struct DefragPlace {
+    struct BigValue {
+      std::string key;
+      uint64_t cursor;
+    };
+
     Defragmenter mover;
     bool scheduled = false;
+    int64_t ended_us = 0;       // monotonic, of the last slice
+    int64_t pause_owed_us = 0;  // until the next one
     size_t shard = 0;
+    size_t refusals = 0;    // of that shard, in a row
+    bool left_out = false;  // a shard of this round
     int db = 0;
     uint64_t cursor = 0;
-    std::string key;  // of the big value; empty: none
-    uint64_t element_cursor = 0;
+    bool last_bucket_done = false;     // of that table
+    std::vector<BigValue> big_values;  // of the last bucket, not finished
+
+    bool at_begin() const { return shard == 0 && db == 0 && cursor == 0 && !last_bucket_done; }
+    void next_shard(size_t shards) {
+      shard = (shard + 1) % shards;
+      refusals = 0;
+      db = 0;
+      cursor = 0;
+      last_bucket_done = false;
+      big_values.clear();
+    }
   };
 
   // When the memory limit was last looked at: how much this thread may allocate before it looks again.
@@ -311,6 +336,8 @@ class Dispatcher final : public CommandRunner {
   EvictionPool eviction_pool_;
   bool eviction_scheduled_ = false;
   DefragPlace defrag_;
+  uint64_t replayed_ = 0;  // commands
+  int64_t decided_us_ = 0;  // monotonic, while replaying
 };
 
 // What counts for maxmemory (server/dispatch_eviction.cc).

@@ -1,6 +1,7 @@
-// Active defragmentation (activedefrag): while the allocator wastes more than the thresholds allow, each reactor walks its
-// share of the shards in slices of half a millisecond, as many as the cycle percentage gives, and moves entries, strings
-// and the parts of containers to fuller slabs. A shard that somebody holds is left for the next round.
+// Active defragmentation (activedefrag): while the slabs of small blocks have more room than the thresholds allow, each
+// reactor walks its share of the shards in slices of half a millisecond, as many as the cycle percentage gives, and moves
+// entries, strings, tables' own memory and the parts of containers to fuller slabs. A slice holds one shard, if nobody else
+// does; between two of them clients are served. What cannot be moved ends it for a while.
 
 #include <algorithm>
 #include <utility>
@@ -8,6 +9,7 @@
 
 #include "persistence/persistence.h"
 #include "server/base/clock.h"
+#include "server/command/latency_monitor.h"
 #include "server/command/memory_usage.h"
 #include "server/dispatch.h"
 #include "server/keyspace/type_ops.h"
@@ -17,6 +19,50 @@ namespace synap {
 namespace {
 
 constexpr int64_t kSliceUs = 500;
+// A pause is a timer's, in whole milliseconds: shorter ones add up, and the slices until then follow one another, each
+// after the sockets had their turn.
+constexpr int64_t kPauseMinUs = 1000;
+// A shard that others hold is tried this often, in slices of its own, before the next one's turn.
+constexpr size_t kRefusalsMax = 50;
+// Where a whole round over the keyspace moves less than one block in so many, what is left cannot be moved: pinned, in
+// use, or not of the keyspace. Going round and round would only burn time.
+constexpr uint64_t kFruitlessShare = 1000;
+constexpr int64_t kRestUs = 30'000'000;
+
+int wanted_percent(const Config& config) {
+  const AllocatorFigures figures = allocator_figures();
+  const double share = 100 * (figures.fragmentation() - 1);
+  const auto lower = static_cast<double>(config.active_defrag_threshold_lower);
+  const auto upper = static_cast<double>(std::max(config.active_defrag_threshold_upper, config.active_defrag_threshold_lower + 1));
+  if (share < lower || figures.holes < static_cast<size_t>(config.active_defrag_ignore_bytes)) return 0;
+  const auto least = static_cast<double>(config.active_defrag_cycle_min);
+  const auto most = static_cast<double>(config.active_defrag_cycle_max);
+  const double wanted = least + (share - lower) * (most - least) / (upper - lower);
+  return static_cast<int>(std::clamp(wanted, least, std::max(least, most)));
+}
+
+// Notes the progress since the last look. True: not now, the last round found next to nothing to move.
+bool rests(Server& server, bool wanted) {
+  DefragFigures& defrag = server.defrag;
+  DefragProgress& seen = defrag.progress;
+  const uint64_t rounds = defrag.rounds.load(std::memory_order_relaxed);
+  const uint64_t hits = defrag.moved.load(std::memory_order_relaxed);
+  const uint64_t asked = defrag.asked.load(std::memory_order_relaxed);
+  if (!wanted) {
+    seen = {rounds, hits, asked, 0};
+    return false;
+  }
+  if (seen.rest_until_us != 0) {
+    if (monotonic_us() < seen.rest_until_us) return true;
+    seen = {rounds, hits, asked, 0};
+    return false;
+  }
+  // Twice: the round that was under way, and a whole one.
+  if (rounds - seen.rounds < 2) return false;
+  const bool fruitless = (hits - seen.hits) * kFruitlessShare <= asked - seen.asked;
+  seen = {rounds, hits, asked, fruitless ? monotonic_us() + kRestUs : 0};
+  return fruitless;
+}
 
 }  // namespace
 
@@ -24,22 +70,10 @@ constexpr int64_t kSliceUs = 500;
 void decide_defrag(Server& server) {
   const Config& config = server.config->current();
   DefragFigures& defrag = server.defrag;
-  int percent = 0;
   // Beside a child every moved byte would be copied by the kernel as well.
   const bool child = server.persistence != nullptr && server.persistence->child().running();
-  if (config.activedefrag && !child) {
-    const AllocatorFigures figures = allocator_figures();
-    const size_t wasted = figures.active - std::min(figures.active, figures.allocated);
-    const double share = figures.allocated == 0 ? 0 : 100.0 * static_cast<double>(wasted) / static_cast<double>(figures.allocated);
-    const auto lower = static_cast<double>(config.active_defrag_threshold_lower);
-    const auto upper = static_cast<double>(std::max(config.active_defrag_threshold_upper, config.active_defrag_threshold_lower + 1));
-    if (share > lower && wasted > static_cast<size_t>(config.active_defrag_ignore_bytes)) {
-      const auto least = static_cast<double>(config.active_defrag_cycle_min);
-      const auto most = static_cast<double>(config.active_defrag_cycle_max);
-      const double wanted = least + (share - lower) * (most - least) / (upper - lower);
-      percent = static_cast<int>(std::clamp(wanted, least, std::max(least, most)));
-    }
-  }
+  int percent = config.activedefrag && !child ? wanted_percent(config) : 0;
+  if (rests(server, percent != 0)) percent = 0;
   defrag.running_percent.store(percent, std::memory_order_relaxed);
   const int64_t since_us = defrag.since_us.load(std::memory_order_relaxed);
   if (percent != 0 && since_us == 0) defrag.since_us.store(monotonic_us(), std::memory_order_relaxed);
@@ -50,38 +84,98 @@ void decide_defrag(Server& server) {
 }
 
 void Dispatcher::schedule_defrag(Reactor& reactor) {
-  const int percent = server_.defrag.running_percent.load(std::memory_order_relaxed);
-  if (percent == 0 || std::exchange(defrag_.scheduled, true)) return;
-  const int64_t pause_ms = std::max<int64_t>(1, kSliceUs * (100 - percent) / percent / 1000);
-  reactor.after(pause_ms, [this, &reactor] {
-    defrag_.scheduled = false;
-    begin_turn();
-    defrag_slice(reactor.index(), server_.clients->reactor_count());
-    schedule_defrag(reactor);
-  });
+  if (server_.defrag.running_percent.load(std::memory_order_relaxed) == 0 || defrag_.scheduled) return;
+  defrag_.scheduled = true;
+  reactor.next_turn([this, &reactor] { continue_defrag(reactor); });
 }
 
-void Dispatcher::defrag_slice(size_t reactor, size_t reactors) {
-  const int64_t deadline_us = monotonic_us() + kSliceUs;
+// One slice, and what comes after it: the next turn's, or a pause so that slices take their percentage of the time.
+void Dispatcher::continue_defrag(Reactor& reactor) {
+  defrag_.scheduled = false;
+  const int percent = server_.defrag.running_percent.load(std::memory_order_relaxed);
+  // At start the loader writes to the keyspace without a guard.
+  if (percent == 0 || server_.state->has(kStateLoading)) {
+    defrag_.pause_owed_us = 0;
+    return;
+  }
+  begin_turn();
+  const int64_t began_us = monotonic_us();
+  defrag_slice(reactor.index(), server_.clients->reactor_count(), false, began_us + kSliceUs);
+  const int64_t ended_us = monotonic_us();
+  const int64_t threshold_ms = environment_.config->latency_monitor_threshold;
+  const int64_t took_ms = (ended_us - began_us) / 1000;
+  if (threshold_ms > 0 && took_ms >= threshold_ms) server_.latency->add("active-defrag-cycle", took_ms);
+  const int64_t paused_us = began_us - std::exchange(defrag_.ended_us, ended_us);
+  defrag_.pause_owed_us = std::max<int64_t>(defrag_.pause_owed_us - paused_us, 0);
+  defrag_.pause_owed_us += (ended_us - began_us) * (100 - percent) / percent;
+  // Not turn after turn, while a shard is in use.
+  if (defrag_.refusals != 0) defrag_.pause_owed_us = std::max(defrag_.pause_owed_us, kPauseMinUs);
+  defrag_.scheduled = true;
+  auto again = [this, &reactor] { continue_defrag(reactor); };
+  if (defrag_.pause_owed_us < kPauseMinUs) return reactor.next_turn(std::move(again));
+  reactor.after(defrag_.pause_owed_us / 1000, std::move(again));
+}
+
+// Each so many commands a slice of its percentage of the time that they took.
+void Dispatcher::defrag_beside_replay() {
+  constexpr uint64_t kCommands = 1024;
+  constexpr int64_t kReplaySliceUsMax = 10'000;
+  constexpr int64_t kDecideUs = 20'000;
+  if (++replayed_ % kCommands != 0) return;
+  const int64_t began_us = monotonic_us();
+  // DEBUG LOADAOF may keep the first reactor from its timers.
+  if (server_.clients->reactor(0).on_thread() && began_us - decided_us_ >= kDecideUs) {
+    decided_us_ = began_us;
+    decide_defrag(server_);
+  }
+  const int64_t percent = server_.defrag.running_percent.load(std::memory_order_relaxed);
+  const int64_t worked_us = began_us - std::exchange(defrag_.ended_us, began_us);
+  if (percent == 0) return;
+  const int64_t slice_us = std::min(worked_us * percent / std::max<int64_t>(100 - percent, 1), kReplaySliceUsMax);
+  defrag_slice(0, 1, true, began_us + slice_us);
+  defrag_.ended_us = monotonic_us();
+}
+
+void Dispatcher::defrag_slice(size_t reactor, size_t reactors, bool owns_all, int64_t deadline_us) {
   const size_t mine = (kShards - reactor + reactors - 1) / reactors;
   const uint64_t hits = defrag_.mover.hits();
   const uint64_t misses = defrag_.mover.misses();
-  if (defrag_.shard == 0 && defrag_.db == 0 && defrag_.cursor == 0) Defragmenter::flush_thread_cache();
   for (size_t steps = 0; steps < mine && monotonic_us() < deadline_us; ++steps) {
+    // What this thread's cache keeps would hold slabs that are otherwise empty.
+    if (defrag_.at_begin()) Defragmenter::flush_thread_cache();
     const size_t index = reactor + defrag_.shard % mine * reactors;
     ShardGuard guard;
-    if (guard.try_take(server_.keyspace, server_.guards, ShardMask{1} << index, LockMode::kExclusive) < 0) {
+    if (owns_all || guard.try_take(server_.keyspace, server_.guards, ShardMask{1} << index, LockMode::kExclusive) < 0) {
       const bool finished = defrag_shard(server_.keyspace->shard(index), deadline_us);
       guard.release();
+      defrag_.refusals = 0;
       if (!finished) break;
+    } else if (++defrag_.refusals < kRefusalsMax) {
+      break;
+    } else {
+      defrag_.left_out = true;
     }
-    defrag_.shard = (defrag_.shard + 1) % mine;
-    defrag_.db = 0;
-    defrag_.cursor = 0;
-    defrag_.key.clear();
+    defrag_.next_shard(mine);
+    if (defrag_.shard == 0) end_defrag_round(reactor, reactors);
   }
-  server_.defrag.hits.fetch_add(defrag_.mover.hits() - hits, std::memory_order_relaxed);
-  server_.defrag.misses.fetch_add(defrag_.mover.misses() - misses, std::memory_order_relaxed);
+  const uint64_t moved = defrag_.mover.hits() - hits;
+  const uint64_t left = defrag_.mover.misses() - misses;
+  server_.defrag.moved.fetch_add(moved, std::memory_order_relaxed);
+  server_.defrag.asked.fetch_add(moved + left, std::memory_order_relaxed);
+  server_.defrag.hits.fetch_add(moved, std::memory_order_relaxed);
+  server_.defrag.misses.fetch_add(left, std::memory_order_relaxed);
+}
+
+// A round is done when each reactor has done its share, however often others have done theirs meanwhile.
+void Dispatcher::end_defrag_round(size_t reactor, size_t reactors) {
+  if (std::exchange(defrag_.left_out, false)) return;
+  DefragFigures& defrag = server_.defrag;
+  const uint64_t all = ~uint64_t{0} >> (64 - reactors);
+  const uint64_t mine = uint64_t{1} << reactor;
+  const uint64_t before = defrag.reactors_done.fetch_or(mine, std::memory_order_relaxed);
+  if ((before & mine) != 0 || (before | mine) != all) return;
+  defrag.reactors_done.store(0, std::memory_order_relaxed);
+  defrag.rounds.fetch_add(1, std::memory_order_relaxed);
 }
 
 // Goes on where the slice before stopped. False: time is up.
@@ -89,18 +183,18 @@ bool Dispatcher::defrag_shard(Shard& shard, int64_t deadline_us) {
   std::vector<Entry*> met;
   while (static_cast<size_t>(defrag_.db) < shard.dbs.size()) {
     DbSlice& slice = shard.dbs[static_cast<size_t>(defrag_.db)];
-    if (!defrag_.key.empty() && !defrag_big_value(slice, deadline_us)) return false;
-    if (monotonic_us() >= deadline_us) return false;
-    met.clear();
-    const uint64_t next = slice.table.scan(defrag_.cursor, [&met](Entry* entry) { met.push_back(entry); });
-    for (Entry* entry : met) defrag_entry(slice, entry);
-    defrag_.cursor = next;
-    if (next == 0 && defrag_.key.empty()) ++defrag_.db;
-    if (next == 0 && !defrag_.key.empty()) {
-      // The last bucket's big value is finished before the next database begins.
-      if (!defrag_big_value(slice, deadline_us)) return false;
+    // The last bucket's big values are finished before the next one.
+    if (!defrag_big_values(slice, deadline_us) || monotonic_us() >= deadline_us) return false;
+    if (defrag_.last_bucket_done) {
       ++defrag_.db;
+      defrag_.last_bucket_done = false;
+      continue;
     }
+    met.clear();
+    slice.table.move_memory(defrag_.cursor, defrag_.mover);
+    defrag_.cursor = slice.table.scan(defrag_.cursor, [&met](Entry* entry) { met.push_back(entry); });
+    for (Entry* entry : met) defrag_entry(slice, entry);
+    defrag_.last_bucket_done = defrag_.cursor == 0;
   }
   return true;
 }
@@ -111,31 +205,37 @@ void Dispatcher::defrag_entry(DbSlice& slice, Entry* entry) {
   if (mover.wants(entry)) {
     // The slot and the index of field expiries know the entry by its address.
     const int64_t before_ms = next_field_expiry_ms(entry);
-    if (before_ms != 0) slice.field_expiries.erase({before_ms, entry});
+    decltype(slice.field_expiries)::node_type known;
+    if (before_ms != 0) known = slice.field_expiries.extract({before_ms, entry});
     EntryTable::Slot* slot = slice.table.find(hash_bytes(entry->key()), entry->key());
     entry = static_cast<Entry*>(mover.move(entry));
     slot->set_item(entry);
-    if (before_ms != 0) slice.field_expiries.emplace(before_ms, entry);
+    if (!known.empty()) {
+      known.value().second = entry;
+      slice.field_expiries.insert(std::move(known));
+    }
   }
-  const auto elements_max = static_cast<size_t>(environment_.config->active_defrag_max_scan_fields);
-  const uint64_t rest = relocate_value(entry, 0, elements_max, mover);
+  const uint64_t rest = relocate_value(entry, 0, defrag_step(), mover);
   const bool moved = defrag_.mover.hits() != moved_before;
   (moved ? server_.defrag.key_hits : server_.defrag.key_misses).fetch_add(1, std::memory_order_relaxed);
-  if (rest == 0) return;
-  // Only one value's rest is remembered: another big one of the same bucket is taken up in the next round.
-  defrag_.key.assign(entry->key());
-  defrag_.element_cursor = rest;
+  if (rest != 0) defrag_.big_values.push_back({std::string(entry->key()), rest});
 }
 
-bool Dispatcher::defrag_big_value(DbSlice& slice, int64_t deadline_us) {
-  while (!defrag_.key.empty()) {
+bool Dispatcher::defrag_big_values(DbSlice& slice, int64_t deadline_us) {
+  while (!defrag_.big_values.empty()) {
     if (monotonic_us() >= deadline_us) return false;
-    Entry* entry = slice.find(hash_bytes(defrag_.key), defrag_.key);
-    const auto elements_max = static_cast<size_t>(environment_.config->active_defrag_max_scan_fields);
-    defrag_.element_cursor = entry == nullptr ? 0 : relocate_value(entry, defrag_.element_cursor, elements_max, defrag_.mover);
-    if (defrag_.element_cursor == 0) defrag_.key.clear();
+    DefragPlace::BigValue& value = defrag_.big_values.back();
+    Entry* entry = slice.find(hash_bytes(value.key), value.key);
+    value.cursor = entry == nullptr ? 0 : relocate_value(entry, value.cursor, defrag_step(), defrag_.mover);
+    if (value.cursor == 0) defrag_.big_values.pop_back();
   }
   return true;
+}
+
+// Elements at once: between two steps the clock is looked at.
+size_t Dispatcher::defrag_step() const {
+  constexpr int64_t kElementsMax = 256;
+  return static_cast<size_t>(std::min(environment_.config->active_defrag_max_scan_fields, kElementsMax));
 }
 
 }  // namespace synap

@@ -366,8 +366,11 @@ int64_t Hash::next_expiry_ms() const {
 
 uint64_t Hash::relocate(uint64_t cursor, size_t count, BlockMover& mover) {
   if (is_table()) {
-    // The heap of expiries knows the items with a TTL by their address: these stay.
-    const auto move_item = [&mover](HashItem* item) { return item->timed() ? item : static_cast<HashItem*>(mover.move(item)); };
+    const auto move_item = [&](HashItem* item) {
+      auto* fresh = static_cast<HashItem*>(mover.move(item));
+      if (fresh->timed()) big().expiries->moved(fresh->heap_place(), fresh);
+      return fresh;
+    };
     return move_items(big().items, cursor, count, mover, [](const HashItem* item) { return item->field(); }, move_item);
   }
   if (word_ != 0) word_ = reinterpret_cast<uintptr_t>(mover.moved(reinterpret_cast<void*>(word_ & ~kTagMask))) | tag();

@@ -64,6 +64,12 @@ class GapDeque {
     return tail;
   }
 
+  // By a BlockMover, where that wants the array elsewhere.
+  template <class Mover>
+  void move_array(Mover& mover) {
+    if (items_ != nullptr) items_ = mover.moved(items_);
+  }
+
   void destroy() {
     std::free(items_);
     *this = GapDeque();

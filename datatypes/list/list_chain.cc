@@ -367,8 +367,10 @@ uint64_t ListChain::relocate(uint64_t cursor, size_t count, BlockMover& mover) {
   constexpr uint64_t kNodeMask = (uint64_t{1} << kNodeBits) - 1;
   auto block = static_cast<uint32_t>(cursor >> kNodeBits);
   auto at = static_cast<uint32_t>(cursor & kNodeMask);
+  if (cursor == 0) blocks_.move_array(mover);
   for (size_t seen = 0; block < blocks_.size(); ++block, at = 0) {
     GapDeque<ListNode>& nodes = blocks_[block].nodes;
+    if (at == 0) nodes.move_array(mover);
     for (; at < nodes.size(); ++at) {
       if (seen >= count) return static_cast<uint64_t>(block) << kNodeBits | at;
       ListNode& one = nodes[at];

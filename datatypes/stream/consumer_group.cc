@@ -82,6 +82,12 @@ bool ConsumerGroup::owners_complete() const {
   return owned == pending_.size();
 }
 
+void ConsumerGroup::relocate(BlockMover& mover) {
+  const auto leave = [](const auto&) {};
+  pending_.move_arrays(0, SIZE_MAX, mover, leave);
+  for (auto& [name, consumer] : consumers_) consumer.pending.move_arrays(0, SIZE_MAX, mover, leave);
+}
+
 ConsumerGroup ConsumerGroup::copy() const {
   ConsumerGroup result(last_id, entries_read);
   result.pending_ = pending_.copy();

@@ -10,6 +10,7 @@
 
 #include "datatypes/stream/id_chunks.h"
 #include "datatypes/stream/stream_id.h"
+#include "server/base/block_mover.h"
 
 namespace synap {
 
@@ -76,6 +77,9 @@ class ConsumerGroup {
   bool load_owner(const StreamId& id, StreamConsumer* consumer);
   // Whether every record found its owner.
   bool owners_complete() const;
+
+  // Active defragmentation of all the records' arrays.
+  void relocate(BlockMover& mover);
 
   ConsumerGroup copy() const;
   size_t memory_bytes() const;

@@ -83,6 +83,11 @@ class IdChunks {
   void erase(Position at);
   bool erase_id(const StreamId& id);
 
+  // By a BlockMover: moves the arrays of about `count` records where it wants them elsewhere, and with `from` 0 the
+  // directory; `move_record(T&)` may move what a record refers to. Returns the next `from`, 0 at the end.
+  template <class Mover, class MoveRecord>
+  uint32_t move_arrays(uint32_t from, size_t count, Mover& mover, MoveRecord move_record);
+
  private:
   struct Chunk {
     T* items;
@@ -239,6 +244,19 @@ bool IdChunks<T>::erase_id(const StreamId& id) {
   if (at == end() || (*this)[at].id != id) return false;
   erase(at);
   return true;
+}
+
+template <class T>
+template <class Mover, class MoveRecord>
+uint32_t IdChunks<T>::move_arrays(uint32_t from, size_t count, Mover& mover, MoveRecord move_record) {
+  if (from == 0 && chunks_ != nullptr) chunks_ = mover.moved(chunks_);
+  for (size_t seen = 0; from < chunk_count_ && seen < count; ++from) {
+    Chunk& one = chunk(from);
+    one.items = mover.moved(one.items);
+    for (uint32_t i = 0; i < one.count; ++i) move_record(one.begin()[i]);
+    seen += one.count;
+  }
+  return from < chunk_count_ ? from : 0;
 }
 
 template <class T>

@@ -346,6 +346,15 @@ Stream::Totals Stream::totals_before_redis7(uint64_t length, const StreamId& las
   return totals;
 }
 
+uint64_t Stream::relocate(uint64_t cursor, size_t count, BlockMover& mover) {
+  if (body_ == nullptr) return 0;
+  if (cursor == 0) {
+    for (auto& [name, group] : body_->groups) group.relocate(mover);
+  }
+  return body_->blocks.move_arrays(static_cast<uint32_t>(cursor), count, mover,
+                                   [&mover](StreamBlock& block) { block.pack = mover.moved(block.pack); });
+}
+
 size_t Stream::memory_bytes() const {
   constexpr size_t kNodeBytes = 4 * sizeof(void*) + sizeof(Groups::value_type);
   size_t bytes = sizeof(Body) + blocks().memory_bytes() + body().pack_bytes;

@@ -15,6 +15,7 @@
 #include "datatypes/stream/id_chunks.h"
 #include "datatypes/stream/stream_block.h"
 #include "datatypes/stream/stream_id.h"
+#include "server/base/block_mover.h"
 #include "server/base/status.h"
 
 namespace synap {
@@ -115,6 +116,9 @@ class Stream {
   bool load_totals(const Totals& totals);
   // The totals that old RDB types leave out, from the blocks and these two.
   Totals totals_before_redis7(uint64_t length, const StreamId& last_id) const;
+
+  // Moves the blocks of memory it is made of from `cursor` on, those of about `count` listpacks. The next cursor, 0 at the end.
+  uint64_t relocate(uint64_t cursor, size_t count, BlockMover& mover);
 
   size_t memory_bytes() const;
   // About how many allocations freeing takes.

@@ -392,6 +392,26 @@ ZsetItem* BTree::relocate(ZsetItem* item, BlockMover& mover) {
   return fresh;
 }
 
+size_t BTree::relocate_nodes(size_t rank, BlockMover& mover) {
+  SYNAP_ASSERT(rank < size_);
+  void** link = &root_;
+  size_t index = rank;
+  for (size_t level = 0; level < height_; ++level) {
+    auto* inner = static_cast<Inner*>(*link);
+    // A node is asked for once, on the way to its first leaf.
+    if (index == 0) *link = inner = mover.moved(inner);
+    size_t child = 0;
+    while (index >= inner->sizes[child]) index -= inner->sizes[child++];
+    link = &inner->children[child];
+  }
+  auto* leaf = static_cast<Leaf*>(*link);
+  leaf = mover.moved(leaf);
+  *link = leaf;
+  (leaf->prev == nullptr ? head_ : leaf->prev->next) = leaf;
+  (leaf->next == nullptr ? tail_ : leaf->next->prev) = leaf;
+  return rank - index + leaf->count;
+}
+
 void BTree::erase(Path* path, Leaf* leaf, size_t at, size_t n) {
   size_t behind = leaf->count - at - n;
   std::memmove(leaf->scores + at, leaf->scores + at + n, behind * sizeof(leaf->scores[0]));

@@ -68,6 +68,9 @@ class BTree {
   void remove(const ZsetItem* item);  // must be present
   // Gives an item another address, the mover's; the item must be present.
   ZsetItem* relocate(ZsetItem* item, BlockMover& mover);
+  // Moves the nodes, not the items, that lie on the way to the item at `rank`; rank < size(). Returns the first rank behind
+  // that leaf: going on from there until size() meets every node.
+  size_t relocate_nodes(size_t rank, BlockMover& mover);
   void rescore(ZsetItem* item, double score);
   void append(ZsetItem* item);  // must follow every present item
   // Takes the items of ranks [rank, rank + count) out, telling `on_item` each in order.

@@ -478,11 +478,24 @@ void ZsetBuilder::sort() {
   if (!std::is_sorted(items_.begin(), items_.end(), by_key)) std::sort(items_.begin(), items_.end(), by_key);
 }
 
-uint64_t Zset::relocate(uint64_t cursor, size_t count, BlockMover& mover) {
-  if (is_big()) {
-    return move_items(big()->members, cursor, count, mover, [](const ZsetItem* item) { return item->member(); },
-                      [&](ZsetItem* item) { return big()->order.relocate(item, mover); });
+// First the order's nodes, by rank with kNodesFlag, then the table and the items, by the table's cursor plus one.
+uint64_t Zset::relocate_big(uint64_t cursor, size_t count, BlockMover& mover) {
+  constexpr uint64_t kNodesFlag = uint64_t{1} << 63;
+  BTree& order = big()->order;
+  if (cursor == 0 || (cursor & kNodesFlag) != 0) {
+    size_t rank = cursor & ~kNodesFlag;
+    // A leaf's move costs as much as that of a few dozen items.
+    for (const size_t end = rank + count; rank < end && rank < order.size();) rank = order.relocate_nodes(rank, mover);
+    return rank < order.size() ? rank | kNodesFlag : 1;
   }
+  const uint64_t next =
+      move_items(big()->members, cursor - 1, count, mover, [](const ZsetItem* item) { return item->member(); },
+                 [&](ZsetItem* item) { return order.relocate(item, mover); });
+  return next == 0 ? 0 : next + 1;
+}
+
+uint64_t Zset::relocate(uint64_t cursor, size_t count, BlockMover& mover) {
+  if (is_big()) return relocate_big(cursor, count, mover);
   if (word_ != 0) word_ = reinterpret_cast<uint64_t>(mover.moved(pack_bytes()));
   return 0;
 }

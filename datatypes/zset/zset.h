@@ -153,6 +153,7 @@ class Zset {
                         double* result);
   ZsetAdded add_to_big(std::string_view member, double score, ZsetAdd options, double* result);
   void convert_to_big();
+  uint64_t relocate_big(uint64_t cursor, size_t count, BlockMover& mover);
 
   uint64_t word_ = 0;
 };

@@ -153,8 +153,8 @@ void info_memory(Server& server, InfoWriter& info) {
   add_scripts(*server.scripting, info);
   info.bytes("maxmemory", static_cast<uint64_t>(config.maxmemory));
   info.text("maxmemory_policy", policy_name(config.maxmemory_policy));
-  info.fixed("allocator_frag_ratio", ratio(figures.active, figures.allocated));
-  info.number("allocator_frag_bytes", figures.active - std::min(figures.active, figures.allocated));
+  info.fixed("allocator_frag_ratio", figures.fragmentation());
+  info.number("allocator_frag_bytes", figures.holes);
   info.fixed("allocator_rss_ratio", ratio(figures.resident, figures.active));
   info.number("allocator_rss_bytes", static_cast<int64_t>(figures.resident) - static_cast<int64_t>(figures.active));
   info.fixed("rss_overhead_ratio", ratio(resident, figures.resident));

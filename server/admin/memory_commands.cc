@@ -85,8 +85,8 @@ void cmd_memory_stats(Context& ctx) {
   number("allocator.active", figures.active);
   number("allocator.resident", figures.resident);
   number("allocator.muzzy", 0);
-  real("allocator-fragmentation.ratio", ratio(figures.active, figures.allocated));
-  number("allocator-fragmentation.bytes", figures.active - std::min(figures.active, figures.allocated));
+  real("allocator-fragmentation.ratio", figures.fragmentation());
+  number("allocator-fragmentation.bytes", figures.holes);
   real("allocator-rss.ratio", ratio(figures.resident, figures.active));
   number("allocator-rss.bytes", figures.resident - std::min(figures.resident, figures.active));
   const size_t resident = resident_memory_bytes();

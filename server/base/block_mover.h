@@ -15,8 +15,15 @@ class BlockMover {
  public:
   // Whether the block's surroundings are emptier than most, so that moving it would free memory sooner or later.
   virtual bool wants(const void* block) = 0;
-  // A copy elsewhere; the block itself is freed.
-  virtual void* move(void* block) = 0;
+  // A copy elsewhere, of the same size and alignment; the block itself stays, for its owner to release or retire.
+  virtual void* copy(const void* block) = 0;
+  virtual void release(void* block) = 0;
+
+  void* move(void* block) {
+    void* fresh = copy(block);
+    release(block);
+    return fresh;
+  }
 
   template <class T>
   T* moved(T* block) {
@@ -27,8 +34,8 @@ class BlockMover {
   ~BlockMover() = default;
 };
 
-// Moves the items of a table from a cursor on, at least `count` of them if there are so many, by move_item(Item*), which
-// gives the item's address afterwards. Returns the next cursor, 0 at the end.
+// Moves a table's own memory and its items from a cursor on, at least `count` of them if there are so many, by
+// move_item(Item*), which gives the item's address afterwards. Returns the next cursor, 0 at the end.
 template <class Traits, class KeyOf, class MoveItem>
 uint64_t move_items(Table<Traits>& table, uint64_t cursor, size_t count, BlockMover& mover, KeyOf key_of, MoveItem move_item) {
   using Item = typename Traits::Item;
@@ -36,6 +43,7 @@ uint64_t move_items(Table<Traits>& table, uint64_t cursor, size_t count, BlockMo
   size_t seen = 0;
   do {
     met.clear();
+    table.move_memory(cursor, mover);
     cursor = table.scan(cursor, [&met](Item* item) { met.push_back(item); });
     seen += met.size();
     for (Item* item : met) {

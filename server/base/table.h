@@ -240,6 +240,25 @@ class Table {
     return next_cursor(segment, hash, home);
   }
 
+  // Active defragmentation, along a scan: moves the segment that begins at `cursor`, if one does, and with cursor 0 the
+  // directory, where the mover (server/base/block_mover.h) wants them elsewhere. No slot lives on.
+  template <class Mover>
+  void move_memory(uint64_t cursor, Mover& mover) {
+    if (root_ == 0) return;
+    if (cursor == 0 && mover.wants(directory())) {
+      uint64_t* old = directory();
+      publish_root(static_cast<uint64_t*>(mover.copy(old)), depth());
+      Traits::retire(old);
+    }
+    const uint64_t hash = cursor << (64 - kCursorBits) >> Traits::kSkipBits;
+    const Segment old = segment_of(hash);
+    if (old.home(hash) != 0 || !mover.wants(old.buckets)) return;
+    const Segment fresh{static_cast<Bucket*>(mover.copy(old.buckets)), old.count, old.depth};
+    SYNAP_ASSERT(reinterpret_cast<uint64_t>(fresh.buckets) % alignof(Bucket) == 0);
+    set_segment(segment_begin(old, hash), fresh);
+    Traits::retire(old.buckets);
+  }
+
   // A uniformly chosen item; `next_random` gives 64 random bits a call. The table must not be empty.
   template <class NextRandom>
   Item* random(NextRandom next_random) const {

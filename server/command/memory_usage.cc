@@ -3,10 +3,14 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <string_view>
+#include <vector>
 
 #include "server/keyspace/memory_counter.h"
+#include "server/keyspace/script_heap.h"
 
 #ifdef SYNAP_JEMALLOC
 #include <jemalloc/jemalloc.h>
@@ -26,6 +30,79 @@ size_t read_figure(const char* name) {
   return value;
 }
 
+// The small size classes' slabs over all arenas.
+class SlabFigures {
+ public:
+  SlabFigures() {
+    unsigned classes = 0;
+    size_t size = sizeof classes;
+    mallctl("arenas.nbins", &classes, &size, nullptr, 0);
+    for (unsigned i = 0; i < classes; ++i) {
+      const std::string at = std::to_string(i);
+      SlabClass one;
+      uint32_t regions = 0;
+      size = sizeof regions;
+      mallctl(("arenas.bin." + at + ".nregs").c_str(), &regions, &size, nullptr, 0);
+      one.regions = regions;
+      one.region_bytes = read_figure(("arenas.bin." + at + ".size").c_str());
+      const std::string merged = "stats.arenas." + std::to_string(MALLCTL_ARENAS_ALL) + ".bins." + at;
+      mallctlnametomib((merged + ".curslabs").c_str(), one.slabs_name.data(), &one.name_length);
+      mallctlnametomib((merged + ".curregs").c_str(), one.used_name.data(), &one.name_length);
+      classes_.push_back(one);
+    }
+  }
+
+  // Without the scripts' arena, which nobody can defragment. As of the allocator's last epoch.
+  size_t holes() const {
+    const int scripts = ScriptHeap::arena();
+    const size_t all = holes_of(MALLCTL_ARENAS_ALL);
+    return scripts < 0 ? all : all - std::min(all, holes_of(static_cast<size_t>(scripts)));
+  }
+
+ private:
+  static constexpr size_t kNameLength = 6;
+
+  struct SlabClass {
+    size_t regions = 0;
+    size_t region_bytes = 0;
+    size_t name_length = kNameLength;
+    std::array<size_t, kNameLength> slabs_name = {};
+    std::array<size_t, kNameLength> used_name = {};
+  };
+
+  size_t holes_of(size_t arena) const {
+    size_t bytes = 0;
+    for (const SlabClass& one : classes_) {
+      const size_t room = read(one.slabs_name, one.name_length, arena) * one.regions;
+      bytes += (room - std::min(room, read(one.used_name, one.name_length, arena))) * one.region_bytes;
+    }
+    return bytes;
+  }
+
+  // The name is "stats.arenas.<arena>.…"; 0 of an arena that the epoch does not know yet.
+  static size_t read(const std::array<size_t, kNameLength>& any, size_t length, size_t arena) {
+    std::array<size_t, kNameLength> name = any;
+    name[2] = arena;
+    size_t value = 0;
+    size_t size = sizeof value;
+    mallctlbymib(name.data(), length, &value, &size, nullptr, 0);
+    return value;
+  }
+
+  std::vector<SlabClass> classes_;
+};
+
+const SlabFigures& slab_figures() {
+  static const SlabFigures instance;
+  return instance;
+}
+
+size_t script_bytes() {
+  if (ScriptHeap::arena() < 0) return 0;
+  const std::string arena = "stats.arenas." + std::to_string(ScriptHeap::arena());
+  return read_figure((arena + ".small.allocated").c_str()) + read_figure((arena + ".large.allocated").c_str());
+}
+
 #endif
 
 }  // namespace
@@ -34,10 +111,10 @@ AllocatorFigures allocator_figures() {
 #ifdef SYNAP_JEMALLOC
   memory_counter_settle();  // refreshes the other figures too
   return {memory_counter_total(), read_figure("stats.active"), read_figure("stats.resident"),
-          read_figure("stats.retained")};
+          read_figure("stats.retained"), slab_figures().holes(), script_bytes()};
 #else
   const size_t allocated = memory_counter_exact();
-  return {allocated, allocated, resident_memory_bytes(), 0};
+  return {allocated, allocated, resident_memory_bytes(), 0, 0, 0};
 #endif
 }
 

@@ -1,6 +1,7 @@
 // The process's memory, as the allocator and the kernel see it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -15,6 +16,14 @@ struct AllocatorFigures {
   size_t active = 0;
   size_t resident = 0;
   size_t retained = 0;
+  // Scripts' memory cannot be moved and lies apart: it counts in none of what defragmentation looks at.
+  size_t holes = 0;         // free room in the slabs of small size classes: what moving can win back
+  size_t script_bytes = 0;  // of `allocated`
+
+  double fragmentation() const {
+    const size_t movable = allocated - std::min(allocated, script_bytes);
+    return movable == 0 ? 1 : 1 + static_cast<double>(holes) / static_cast<double>(movable);
+  }
 };
 AllocatorFigures allocator_figures();
 const char* allocator_name();

@@ -67,11 +67,22 @@ class PauseState {
 };
 
 // Active defragmentation (server/dispatch_defrag.cc).
+struct DefragProgress {
+  uint64_t rounds = 0;
+  uint64_t hits = 0;
+  uint64_t asked = 0;
+  int64_t rest_until_us = 0;  // monotonic; 0: not resting
+};
+
 struct DefragFigures {
   std::atomic<int> running_percent{0};  // of a reactor's time; 0: not running
   std::atomic<int64_t> since_us{0};     // monotonic; 0: not running
   std::atomic<int64_t> total_us{0};
   std::atomic<uint64_t> hits{0}, misses{0}, key_hits{0}, key_misses{0};
+  // The same blocks moved and looked at, and rounds over the whole keyspace: not reset by CONFIG RESETSTAT.
+  std::atomic<uint64_t> moved{0}, asked{0}, rounds{0};
+  std::atomic<uint64_t> reactors_done{0};  // with their share of this round, a bit each
+  DefragProgress progress;  // what decide_defrag() saw last, on its reactor
 };
 
 struct Server {

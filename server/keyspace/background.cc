@@ -10,6 +10,7 @@
 
 #include "server/base/assert.h"
 #include "server/base/sync.h"
+#include "server/keyspace/defragmenter.h"
 #include "server/keyspace/entry.h"
 
 namespace synap {
@@ -71,6 +72,9 @@ class BackgroundThread {
       busy_ = true;
       mutex_.unlock();
       job.work();
+      job.work = nullptr;
+      // What this thread's cache kept of all that it freed would hold slabs that are otherwise empty.
+      if (pending_.load(std::memory_order_relaxed) == job.objects) Defragmenter::flush_thread_cache();
       pending_.fetch_sub(job.objects, std::memory_order_relaxed);
       pending_bytes_.fetch_sub(job.bytes, std::memory_order_relaxed);
       freed_.fetch_add(job.objects, std::memory_order_relaxed);

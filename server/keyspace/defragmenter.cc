@@ -64,22 +64,30 @@ bool Defragmenter::wants(const void* block) {
   return true;
 }
 
-void* Defragmenter::move(void* block) {
+// Past the thread's cache, which would hand out the blocks that were just given up. A block of the same size class is as
+// well aligned as the old one.
+void* Defragmenter::copy(const void* block) {
   const size_t size = sallocx(block, 0);
   void* fresh = mallocx(size, MALLOCX_TCACHE_NONE);
   SYNAP_ASSERT(fresh != nullptr);
   std::memcpy(fresh, block, size);
-  dallocx(block, MALLOCX_TCACHE_NONE);
   ++hits_;
   return fresh;
 }
+
+void Defragmenter::release(void* block) { dallocx(block, MALLOCX_TCACHE_NONE); }
 
 #else
 
 bool Defragmenter::available() { return false; }
 void Defragmenter::flush_thread_cache() {}
 bool Defragmenter::wants(const void*) { return false; }
-void* Defragmenter::move(void* block) { return block; }
+// Nothing is wanted, so nothing is copied.
+void* Defragmenter::copy(const void*) {
+  SYNAP_ASSERT(false);
+  return nullptr;
+}
+void Defragmenter::release(void*) { SYNAP_ASSERT(false); }
 
 #endif
 

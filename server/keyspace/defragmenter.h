@@ -18,7 +18,8 @@ class Defragmenter final : public BlockMover {
   static void flush_thread_cache();
 
   bool wants(const void* block) override;
-  void* move(void* block) override;
+  void* copy(const void* block) override;
+  void release(void* block) override;
 
   // Blocks moved, and left where they were.
   uint64_t hits() const { return hits_; }

@@ -169,8 +169,10 @@ uint64_t relocate_value(Entry* entry, uint64_t cursor, size_t count, BlockMover&
       return entry->object<Zset>()->relocate(cursor, count, mover);
     case ValueType::kHash:
       return entry->object<Hash>()->relocate(cursor, count, mover);
+    case ValueType::kStream:
+      return entry->object<Stream>()->relocate(cursor, count, mover);
     default:
-      return 0;  // a stream's blocks are few and big
+      return 0;
   }
 }
 

@@ -191,4 +191,40 @@ with_server {enable-debug-command yes active-defrag-ignore-bytes 1mb active-defr
         expect 0 [r EXISTS zset set hash]
         expect 60000 [r LLEN list]
     }
+    test "activedefrag ends by itself, with the blocks of every type moved" {
+        if {[catch {r CONFIG SET activedefrag yes}]} return
+        r CONFIG SET activedefrag no
+        r CONFIG SET active-defrag-threshold-lower 5
+        wait_for "the end of defragmentation" 30 {[info_field active_defrag_running] == 0}
+        r FLUSHALL SYNC
+        r CONFIG RESETSTAT
+        # Two of each, so that half of every slab is free when one of them goes.
+        r CONFIG SET list-max-listpack-size 5 stream-node-max-entries 5
+        r EVAL {
+            for i = 1, 30000 do
+                for _, name in ipairs({'keep', 'drop'}) do
+                    redis.call('XADD', name .. ':stream', i .. '-0', 'item', 'value:' .. i)
+                    redis.call('ZADD', name .. ':zset', i, 'member:' .. i)
+                    redis.call('SADD', name .. ':set', 'member:' .. i)
+                    redis.call('HSET', name .. ':hash', 'field:' .. i, 'value:' .. i)
+                    redis.call('HPEXPIRE', name .. ':hash', 10000000 + i, 'FIELDS', 1, 'field:' .. i)
+                    redis.call('RPUSH', name .. ':list', string.rep('e', 40))
+                end
+            end
+            redis.call('XGROUP', 'CREATE', 'keep:stream', 'group', 0)
+            redis.call('XREADGROUP', 'GROUP', 'group', 'alice', 'COUNT', 20000, 'STREAMS', 'keep:stream', '>')
+            redis.call('DEL', 'drop:stream', 'drop:zset', 'drop:set', 'drop:hash', 'drop:list')} 0
+        wait_for "the background's work" 30 {[info_field lazyfree_pending_objects] == 0}
+        set digest [r DEBUG DIGEST]
+        set before [info_field allocator_frag_bytes]
+        r CONFIG SET activedefrag yes
+        wait_for "the end of defragmentation" 60 {[info_field active_defrag_hits] > 30000 && [info_field active_defrag_running] == 0}
+        expect_true {[info_field allocator_frag_bytes] < $before / 2} "[info_field allocator_frag_bytes] of $before bytes are left"
+        r CONFIG SET activedefrag no
+        expect $digest [r DEBUG DIGEST]
+        expect 20000 [lindex [r XPENDING keep:stream group] 0]
+        set persisted 0
+        for {set i 1} {$i <= 30000} {incr i} { incr persisted [r HPERSIST keep:hash FIELDS 1 field:$i] }
+        expect 30000 $persisted
+    }
 }

@@ -12,6 +12,7 @@
 #include "datatypes/hash/hash.h"
 #include "datatypes/list/list.h"
 #include "datatypes/set/set.h"
+#include "datatypes/stream/stream.h"
 #include "datatypes/zset/zset.h"
 #include "server/base/random.h"
 #include "server/keyspace/defragmenter.h"
@@ -24,14 +25,16 @@ namespace {
 class Shaker final : public BlockMover {
  public:
   bool wants(const void*) override { return ++asked_ % 3 != 0; }
-  void* move(void* block) override {
-    const size_t bytes = malloc_usable_size(block);
-    void* fresh = std::malloc(bytes);
+  void* copy(const void* block) override {
+    const size_t bytes = malloc_usable_size(const_cast<void*>(block));
+    void* fresh = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
     std::memcpy(fresh, block, bytes);
-    std::memset(block, 0xee, bytes);
-    std::free(block);
     ++moved;
     return fresh;
+  }
+  void release(void* block) override {
+    std::memset(block, 0xee, malloc_usable_size(block));
+    std::free(block);
   }
   size_t moved = 0;
 
@@ -57,7 +60,13 @@ TEST_CASE("Containers of every size and encoding survive the move of their block
     Zset zset;
     List list;
     const ListLimits list_limits;
+    Stream stream;
+    ConsumerGroup* group = stream.create_group("group", {}, 0);
+    StreamConsumer* alice = group->create_consumer("alice", 0);
+    StreamConsumer* bob = group->create_consumer("bob", 0);
+    uint64_t last_id = 0;
     std::set<std::string> members;
+    std::set<std::string> timed;  // fields of the hash
     std::map<std::string, double> scores;
     std::vector<std::string> elements;
     for (int round = 0; round < 4; ++round) {
@@ -67,7 +76,15 @@ TEST_CASE("Containers of every size and encoding survive the move of their block
         texts.add(name, {});
         numbers.add(std::to_string(name.size() * 1000 + i), {});
         hash.set(name, "value of " + name, {});
-        if (i % 7 == 0) hash.set_expiry(name, 1000000 + static_cast<int64_t>(i));
+        timed.erase(name);
+        if (i % 7 == 0) {
+          hash.set_expiry(name, 1000000 + static_cast<int64_t>(i));
+          timed.insert(name);
+        }
+        const std::string_view pair[] = {"field", name};
+        const StreamId id{0, ++last_id};
+        stream.append(id, pair, {.bytes_max = 4096, .entries_max = 5});
+        group->deliver(id, i % 3 == 0 ? bob : alice, 1);
         scores[name] = static_cast<double>(i % 10);
         double score;
         zset.add(name, scores[name], {}, {}, &score);
@@ -79,7 +96,20 @@ TEST_CASE("Containers of every size and encoding survive the move of their block
       shake(hash, shaker);
       shake(zset, shaker);
       shake(list, shaker);
+      shake(stream, shaker);
       zset.check();
+      // In order through the leaves' links, which a walk follows.
+      size_t ranked = 0;
+      for (Zset::Iterator at = zset.begin(); at.valid(); at.next()) ++ranked;
+      CHECK(ranked == zset.size());
+      StreamCursor cursor(stream, {0, 0}, {UINT64_MAX, UINT64_MAX});
+      for (uint64_t expected = 1; expected <= last_id; ++expected) {
+        REQUIRE(cursor.next());
+        CHECK(cursor.entry().id == StreamId{0, expected});
+        CHECK(group->find_pending({0, expected}) != nullptr);
+      }
+      CHECK(!cursor.next());
+      CHECK(group->owners_complete());
       CHECK(texts.size() == members.size());
       CHECK(hash.length() == members.size());
       CHECK(zset.size() == members.size());
@@ -100,10 +130,14 @@ TEST_CASE("Containers of every size and encoding survive the move of their block
       const std::string gone = *members.begin();
       members.erase(gone);
       scores.erase(gone);
+      timed.erase(gone);
       CHECK(texts.remove(gone));
       CHECK(hash.remove(gone));
       CHECK(zset.remove(gone));
     }
+    const size_t expired = hash.expire_due(2000000, SIZE_MAX, [&](std::string_view field) { CHECK(timed.erase(std::string(field)) == 1); });
+    CHECK((expired > 0) == (size > 1));
+    CHECK(timed.empty());
     CHECK(shaker.moved > 0);
   }
 }
