@@ -117,7 +117,7 @@ void LuaEngine::set_options(const LuaEngineOptions& options) {
 void* LuaEngine::allocate(void* engine, void* block, size_t old_bytes, size_t new_bytes) {
   auto& self = *static_cast<LuaEngine*>(engine);
   if (new_bytes == 0) {
-    self.heap_.release(block);
+    self.heap_.release(block, old_bytes);
     self.add_used_bytes(0 - old_bytes);
     return nullptr;
   }
@@ -125,7 +125,7 @@ void* LuaEngine::allocate(void* engine, void* block, size_t old_bytes, size_t ne
       self.memory_bytes() + (new_bytes - old_bytes) > self.options_.memory_bytes_max) {
     return nullptr;
   }
-  void* grown = self.heap_.resize(block, new_bytes);
+  void* grown = self.heap_.resize(block, old_bytes, new_bytes);
   if (grown == nullptr) return nullptr;
   self.add_used_bytes(new_bytes - old_bytes);
   const bool is_big = self.memory_bytes() > kSmallStateBytes;

@@ -103,6 +103,8 @@ class LuaEngine {
   LuaEngine& operator=(const LuaEngine&) = delete;
 
   void set_options(const LuaEngineOptions& options);
+  // All garbage, at once.
+  void collect() { lua_gc(lua_, LUA_GCCOLLECT, 0); }
   // Any thread may ask.
   size_t memory_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
   size_t runs_in_flight() const { return runs_in_flight_; }

@@ -17,9 +17,7 @@ std::shared_ptr<CachedScript> ScriptCache::add(std::string_view sha, std::string
     while (evictable_ >= kEvictableMax) evict_one();
     ++evictable_;
   }
-  auto script = std::make_shared<CachedScript>();
-  script->sha = sha;
-  script->body = body;
+  auto script = std::make_shared<CachedScript>(sha, body);
   script->shebang = shebang;
   script->is_evictable.store(by_eval, std::memory_order_relaxed);
   script->last_used.store(ticks_.fetch_add(1, std::memory_order_relaxed), std::memory_order_relaxed);
@@ -40,11 +38,17 @@ void ScriptCache::evict_one() {
     }
   }
   SYNAP_ASSERT(oldest != scripts_.end());
-  oldest->second->live.store(false, std::memory_order_release);
+  end(oldest->second.get());
   body_bytes_ -= oldest->second->body.size();
   scripts_.erase(oldest);
   --evictable_;
   evicted_.fetch_add(1, std::memory_order_relaxed);
+}
+
+// What threads compiled keeps the object until they look; the body need not wait for that.
+void ScriptCache::end(CachedScript* script) {
+  script->live.store(false, std::memory_order_release);
+  script->body.give_up();
 }
 
 std::shared_ptr<CachedScript> ScriptCache::find(std::string_view sha) const {
@@ -56,10 +60,20 @@ std::shared_ptr<CachedScript> ScriptCache::find(std::string_view sha) const {
 
 void ScriptCache::flush() {
   LockGuard lock(mutex_);
-  for (const auto& [sha, script] : scripts_) script->live.store(false, std::memory_order_release);
+  for (const auto& [sha, script] : scripts_) end(script.get());
   scripts_.clear();
+  flushes_.fetch_add(1, std::memory_order_relaxed);
   evictable_ = 0;
   body_bytes_ = 0;
+}
+
+uint64_t ScriptCache::relocate(uint64_t cursor, size_t count, BlockMover& mover) {
+  LockGuard lock(mutex_);
+  const size_t buckets = scripts_.bucket_count();
+  for (size_t seen = 0; cursor < buckets && seen < count; ++cursor, ++seen) {
+    for (auto at = scripts_.begin(cursor); at != scripts_.end(cursor); ++at) at->second->body.relocate(mover);
+  }
+  return cursor < buckets ? cursor : 0;
 }
 
 size_t ScriptCache::count() const {

@@ -123,8 +123,9 @@ void cmd_script_kill(Context& ctx) {
 
 void cmd_script_show(Context& ctx) {
   const auto script = ctx.arg(2).size() == 40 ? ctx.server().scripting->cache().find(ctx.arg(2)) : nullptr;
-  if (script == nullptr) return ctx.error(kNoScriptError);
-  ctx.reply().bulk(script->body);
+  const std::string_view body = script == nullptr ? std::string_view() : script->body.view();
+  if (body.data() == nullptr) return ctx.error(kNoScriptError);
+  ctx.reply().bulk(body);
 }
 
 void cmd_script_debug(Context& ctx) {

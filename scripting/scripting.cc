@@ -1,6 +1,7 @@
 #include "scripting/scripting.h"
 
 #include <cstring>
+#include <utility>
 
 #include "protocol/errors.h"
 #include "scripting/library_load.h"
@@ -47,14 +48,14 @@ const Command* ScriptThread::find_command(const CommandTable& table, std::span<c
 
 const ScriptThread::Compiled* ScriptThread::script_of_body(std::string_view body, bool by_eval, std::string* error) {
   const Compiled*& recent = recent_[sample(body) % recent_.size()];
-  if (by_eval && recent != nullptr && recent->script->body == body && recent->script->live.load(std::memory_order_acquire)) {
+  if (by_eval && recent != nullptr && recent->script->body.view() == body && recent->script->live.load(std::memory_order_acquire)) {
     cache_->touch(recent->script.get());
     return recent;
   }
   const uint64_t hash = hash_bytes(body);
   const auto found = by_body_.find(hash);
   if (found != by_body_.end() && found->second.script->live.load(std::memory_order_acquire) &&
-      found->second.script->body == body) {
+      found->second.script->body.view() == body) {
     if (by_eval) {
       cache_->touch(found->second.script.get());
     } else {
@@ -80,7 +81,7 @@ const ScriptThread::Compiled* ScriptThread::script_of_body(std::string_view body
     engine_.release(ref);
     script = cache_->add(name, body, shebang, by_eval);
   }
-  return compile(std::move(script), hash, error);
+  return compile(std::move(script), body, hash, error);
 }
 
 const ScriptThread::Compiled* ScriptThread::script_of_sha(std::string_view sha, std::string* error) {
@@ -98,12 +99,13 @@ const ScriptThread::Compiled* ScriptThread::script_of_sha(std::string_view sha, 
   }
   std::shared_ptr<CachedScript> script = cache_->find(name);
   if (script == nullptr) return nullptr;
-  const uint64_t hash = hash_bytes(script->body);
-  return compile(std::move(script), hash, error);
+  const std::string_view body = script->body.view();
+  if (body.data() == nullptr) return nullptr;  // flushed since
+  return compile(std::move(script), body, hash_bytes(body), error);
 }
 
-const ScriptThread::Compiled* ScriptThread::compile(std::shared_ptr<CachedScript> script, uint64_t body_hash,
-                                                    std::string* error) {
+const ScriptThread::Compiled* ScriptThread::compile(std::shared_ptr<CachedScript> script, std::string_view body,
+                                                    uint64_t body_hash, std::string* error) {
   recent_.fill(nullptr);
   if (by_body_.size() >= sweep_at_) forget_dead_scripts();
   const auto old = by_body_.find(body_hash);
@@ -112,8 +114,7 @@ const ScriptThread::Compiled* ScriptThread::compile(std::shared_ptr<CachedScript
     by_sha_.erase(old->second.script->sha);
     by_body_.erase(old);
   }
-  const std::string_view code = std::string_view(script->body).substr(script->shebang.bytes);
-  const int ref = engine_.compile(code, "@user_script", error);
+  const int ref = engine_.compile(body.substr(script->shebang.bytes), "@user_script", error);
   if (ref == LUA_NOREF) {
     error->insert(0, "Error compiling script (new function): ");
     return nullptr;
@@ -123,7 +124,15 @@ const ScriptThread::Compiled* ScriptThread::compile(std::shared_ptr<CachedScript
   return &compiled;
 }
 
+void ScriptThread::forget_flushed() {
+  const uint64_t flushes = cache_->flushes();
+  if (std::exchange(seen_flushes_, flushes) == flushes) return;
+  forget_dead_scripts();
+  engine_.collect();
+}
+
 void ScriptThread::forget_dead_scripts() {
+  recent_.fill(nullptr);
   for (auto at = by_body_.begin(); at != by_body_.end();) {
     if (at->second.script->live.load(std::memory_order_acquire)) {
       ++at;
@@ -231,6 +240,14 @@ ScriptThread& Scripting::thread(CommandRunner* runner, const LuaEngineOptions& o
     return *slot.thread;
   }
   SYNAP_ASSERT(false && "too many threads run scripts");
+}
+
+void Scripting::forget_flushed(CommandRunner* runner) {
+  for (Slot& slot : slots_) {
+    CommandRunner* owner = slot.runner.load(std::memory_order_acquire);
+    if (owner == nullptr) return;
+    if (owner == runner) return slot.thread->forget_flushed();
+  }
 }
 
 Scripting::Running Scripting::add_running(ScriptRun* run, bool is_function, bool from_master,

@@ -45,6 +45,9 @@ class ScriptThread {
   // Null when there is no such script; *error is set if it exists and does not compile here.
   const Compiled* script_of_sha(std::string_view sha, std::string* error);
 
+  // After SCRIPT FLUSH: what was compiled goes, too.
+  void forget_flushed();
+
   const FunctionSet& functions();
   // The reference of a function's callback, compiled when needed; LUA_NOREF with the text in *error.
   int callback_of(const FunctionRef& function, std::string* error);
@@ -65,7 +68,8 @@ class ScriptThread {
   };
   static constexpr size_t kMemos = 64;
 
-  const Compiled* compile(std::shared_ptr<CachedScript> script, uint64_t body_hash, std::string* error);
+  const Compiled* compile(std::shared_ptr<CachedScript> script, std::string_view body, uint64_t body_hash,
+                          std::string* error);
   void forget_dead_scripts();
   void forget_library(CompiledLibrary* library);
 
@@ -77,6 +81,7 @@ class ScriptThread {
   std::unordered_map<std::string_view, uint64_t> by_sha_;  // views of CachedScript::sha
   std::array<const Compiled*, 64> recent_{};               // of by_body_, by a sample of the body
   size_t sweep_at_ = 64;
+  uint64_t seen_flushes_ = 0;
   uint64_t seen_version_ = 0;
   std::shared_ptr<const FunctionSet> functions_;
   std::unordered_map<uint64_t, CompiledLibrary> libraries_;  // by library id
@@ -104,6 +109,8 @@ class Scripting {
   const FunctionRegistry& registry() const { return registry_; }
   // Of the calling thread, made at its first script.
   ScriptThread& thread(CommandRunner* runner, const LuaEngineOptions& options);
+  // On each reactor now and then: its thread need not run a script again to forget those that were flushed.
+  void forget_flushed(CommandRunner* runner);
 
   using Running = std::list<RunningScript>::iterator;
   Running add_running(ScriptRun* run, bool is_function, bool from_master, std::vector<std::string> command);

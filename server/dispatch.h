@@ -275,6 +275,7 @@ class Dispatcher final : public CommandRunner {
   bool defrag_shard(Shard& shard, int64_t deadline_us);
   void defrag_entry(DbSlice& slice, Entry* entry);
   bool defrag_big_values(DbSlice& slice, int64_t deadline_us);
+  bool defrag_scripts(int64_t deadline_us);
   size_t defrag_step() const;
 
   // Where defragmentation goes on: a shard of this reactor's, a place in one of its tables, places in big values.
@@ -288,7 +289,7 @@ class Dispatcher final : public CommandRunner {
     bool scheduled = false;
     int64_t ended_us = 0;       // monotonic, of the last slice
     int64_t pause_owed_us = 0;  // until the next one
-    size_t shard = 0;
+    size_t shard = 0;  // past the last one: scripts
     size_t refusals = 0;    // of that shard, in a row
     bool left_out = false;  // a shard of this round
     int db = 0;
@@ -297,8 +298,8 @@ class Dispatcher final : public CommandRunner {
     std::vector<BigValue> big_values;  // of the last bucket, not finished
 
     bool at_begin() const { return shard == 0 && db == 0 && cursor == 0 && !last_bucket_done; }
-    void next_shard(size_t shards) {
-      shard = (shard + 1) % shards;
+    void next_part(size_t parts) {
+      shard = (shard + 1) % parts;
       refusals = 0;
       db = 0;
       cursor = 0;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "persistence/persistence.h"
+#include "scripting/scripting.h"
 #include "server/base/clock.h"
 #include "server/command/latency_monitor.h"
 #include "server/command/memory_usage.h"
@@ -138,14 +139,17 @@ void Dispatcher::defrag_beside_replay() {
 
 void Dispatcher::defrag_slice(size_t reactor, size_t reactors, bool owns_all, int64_t deadline_us) {
   const size_t mine = (kShards - reactor + reactors - 1) / reactors;
+  const size_t parts = mine + (reactor == 0 ? 1 : 0);
   const uint64_t hits = defrag_.mover.hits();
   const uint64_t misses = defrag_.mover.misses();
-  for (size_t steps = 0; steps < mine && monotonic_us() < deadline_us; ++steps) {
+  for (size_t steps = 0; steps < parts && monotonic_us() < deadline_us; ++steps) {
     // What this thread's cache keeps would hold slabs that are otherwise empty.
     if (defrag_.at_begin()) Defragmenter::flush_thread_cache();
-    const size_t index = reactor + defrag_.shard % mine * reactors;
+    const size_t index = reactor + defrag_.shard * reactors;
     ShardGuard guard;
-    if (owns_all || guard.try_take(server_.keyspace, server_.guards, ShardMask{1} << index, LockMode::kExclusive) < 0) {
+    if (defrag_.shard >= mine) {
+      if (!defrag_scripts(deadline_us)) break;
+    } else if (owns_all || guard.try_take(server_.keyspace, server_.guards, ShardMask{1} << index, LockMode::kExclusive) < 0) {
       const bool finished = defrag_shard(server_.keyspace->shard(index), deadline_us);
       guard.release();
       defrag_.refusals = 0;
@@ -155,7 +159,7 @@ void Dispatcher::defrag_slice(size_t reactor, size_t reactors, bool owns_all, in
     } else {
       defrag_.left_out = true;
     }
-    defrag_.next_shard(mine);
+    defrag_.next_part(parts);
     if (defrag_.shard == 0) end_defrag_round(reactor, reactors);
   }
   const uint64_t moved = defrag_.mover.hits() - hits;
@@ -229,6 +233,15 @@ bool Dispatcher::defrag_big_values(DbSlice& slice, int64_t deadline_us) {
     value.cursor = entry == nullptr ? 0 : relocate_value(entry, value.cursor, defrag_step(), defrag_.mover);
     if (value.cursor == 0) defrag_.big_values.pop_back();
   }
+  return true;
+}
+
+// Their bodies.
+bool Dispatcher::defrag_scripts(int64_t deadline_us) {
+  do {
+    if (monotonic_us() >= deadline_us) return false;
+    defrag_.cursor = server_.scripting->cache().relocate(defrag_.cursor, defrag_step(), defrag_.mover);
+  } while (defrag_.cursor != 0);
   return true;
 }
 

@@ -44,6 +44,7 @@ void Synap::Impl::lane_cron(Lane& lane, int64_t now_ms) {
   std::vector<Client*> all;  // cron may close some
   for (const auto& [id, client] : lane.clients) all.push_back(client.get());
   for (Client* client : all) client->cron(now_ms);
+  scripting.forget_flushed(lane.dispatcher.get());
   lane.dispatcher->schedule_defrag(*lane.reactor);
 }
 

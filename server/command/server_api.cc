@@ -62,6 +62,7 @@ void Server::reset_statistics() {
   background_reset_stats();
   for (auto* counter : {&defrag.hits, &defrag.misses, &defrag.key_hits, &defrag.key_misses}) counter->store(0, std::memory_order_relaxed);
   defrag.total_us.store(0, std::memory_order_relaxed);
+  defrag.since_us.store(0, std::memory_order_relaxed);  // from the next tick on, should it go on
   hot_values->reset_statistics();
   LockGuard guard(mutex_);
   for (KeyspaceStats* stats : keyspace_stats_) {

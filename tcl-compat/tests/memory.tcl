@@ -228,3 +228,58 @@ with_server {enable-debug-command yes active-defrag-ignore-bytes 1mb active-defr
         expect 30000 $persisted
     }
 }
+
+with_server {enable-debug-command yes io-threads 1 appendonly yes active-defrag-ignore-bytes 1mb active-defrag-threshold-lower 5
+             active-defrag-cycle-min 40 active-defrag-cycle-max 60} {
+    test "activedefrag moves the bodies of scripts, and those of flushed scripts go at once" {
+        if {[catch {r CONFIG SET activedefrag yes}]} return
+        r CONFIG SET activedefrag no
+        set body "--[string repeat x 400]\nreturn "
+        for {set i 0} {$i < 10000} {incr i} {
+            lappend shas [r SCRIPT LOAD $body$i]
+            r SET key:$i $body$i
+        }
+        for {set i 0} {$i < 10000} {incr i} { r DEL key:$i }
+        set before [info_field allocator_frag_bytes]
+        r CONFIG RESETSTAT
+        r CONFIG SET activedefrag yes
+        wait_for "moved bodies" 60 {[info_field active_defrag_hits] > 1000 && [info_field allocator_frag_bytes] < $before / 2}
+        expect_true {[info_field total_active_defrag_time] > 0}
+        # What ends with the statistics' reset counts no more.
+        r MULTI
+        r CONFIG RESETSTAT
+        r CONFIG SET activedefrag no
+        r EXEC
+        wait_for "the end of defragmentation" 30 {[info_field active_defrag_running] == 0}
+        expect 0 [info_field total_active_defrag_time]
+        set i 0
+        foreach sha $shas { expect $i [r EVALSHA $sha 0]; incr i }
+        set live [info_field allocator_allocated]
+        r SCRIPT FLUSH
+        # The event loop's next turn gives back what others might have been reading.
+        wait_for "the bodies' memory" 10 {[info_field allocator_allocated] < $live - 10000 * 400}
+        expect_error "NOSCRIPT*" {r EVALSHA [lindex $shas 0] 0}
+    }
+    test "activedefrag goes on while an AOF is loaded" {
+        if {[catch {r CONFIG SET activedefrag yes}]} return
+        r CONFIG SET activedefrag no
+        r FLUSHALL
+        # In many pieces: each comes back as one transaction.
+        set load {for i = ARGV[1], ARGV[1] + 4999 do redis.call('SET', 'key:' .. i, string.rep('v', 100)) end}
+        set thin {for i = ARGV[1], ARGV[1] + 4999, 2 do redis.call('DEL', 'key:' .. i) end}
+        set rest {for i = 1, 5000 do redis.call('SET', 'last', i) end}
+        for {set i 0} {$i < 100000} {incr i 5000} { r EVAL $load 0 $i }
+        for {set i 0} {$i < 100000} {incr i 5000} { r EVAL $thin 0 $i }
+        for {set i 0} {$i < 300000} {incr i 5000} { r EVAL $rest 0 }
+        set digest [r DEBUG DIGEST]
+        # In one turn, so that no timer comes between.
+        r MULTI
+        r CONFIG RESETSTAT
+        r CONFIG SET activedefrag yes
+        r DEBUG LOADAOF
+        r CONFIG SET activedefrag no
+        expect {OK OK OK OK} [r EXEC]
+        expect_true {[info_field active_defrag_hits] > 1000} "[info_field active_defrag_hits] blocks were moved"
+        expect $digest [r DEBUG DIGEST]
+    }
+}

@@ -2,9 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "scripting/sha1.h"
+#include "tests/unit/server/base/shaker.h"
 
 namespace synap {
 namespace {
@@ -45,6 +48,29 @@ TEST_CASE("of the scripts that came by EVAL the least recently used are evicted,
   CHECK(cache.evicted() == 2001 - ScriptCache::kEvictableMax);
   CHECK_FALSE(first->live.load());
   for (const auto& script : {loaded, kept, promoted}) CHECK(cache.find(script->sha) == script);
+}
+
+TEST_CASE("bodies are found where they were moved to, and given up when their scripts end") {
+  ScriptCache cache;
+  Shaker shaker;
+  std::vector<std::shared_ptr<CachedScript>> scripts;
+  for (size_t i = 0; i < 300; ++i) {
+    const std::string body = std::string(i, 'x') + std::to_string(i);
+    scripts.push_back(cache.add(sha_of(body), body, {}, false));
+  }
+  for (int round = 0; round < 3; ++round) {
+    uint64_t cursor = 0;
+    do {
+      cursor = cache.relocate(cursor, 10, shaker);
+    } while (cursor != 0);
+    for (size_t i = 0; i < scripts.size(); ++i) {
+      CHECK(scripts[i]->body.view() == std::string(i, 'x') + std::to_string(i));
+      CHECK(cache.find(scripts[i]->sha) == scripts[i]);
+    }
+  }
+  CHECK(shaker.moved > scripts.size());
+  cache.flush();
+  for (const auto& script : scripts) CHECK(script->body.view().data() == nullptr);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "server/base/block_mover.h"
 
 #include <doctest/doctest.h>
-#include <malloc.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -16,31 +15,11 @@
 #include "datatypes/zset/zset.h"
 #include "server/base/random.h"
 #include "server/keyspace/defragmenter.h"
+#include "tests/unit/server/base/shaker.h"
 
 namespace synap {
 
 namespace {
-
-// Moves two blocks of three and spoils what it leaves, so that a pointer that was forgotten shows.
-class Shaker final : public BlockMover {
- public:
-  bool wants(const void*) override { return ++asked_ % 3 != 0; }
-  void* copy(const void* block) override {
-    const size_t bytes = malloc_usable_size(const_cast<void*>(block));
-    void* fresh = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
-    std::memcpy(fresh, block, bytes);
-    ++moved;
-    return fresh;
-  }
-  void release(void* block) override {
-    std::memset(block, 0xee, malloc_usable_size(block));
-    std::free(block);
-  }
-  size_t moved = 0;
-
- private:
-  size_t asked_ = 0;
-};
 
 template <class Container>
 void shake(Container& container, Shaker& shaker) {
