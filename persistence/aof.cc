@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "persistence/aof_rewrite.h"
+#include "persistence/big_file.h"
 #include "persistence/file_stream.h"
 #include "persistence/persistence.h"
 #include "scripting/scripting.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
-#include "server/keyspace/background.h"
 
 namespace synap {
 
@@ -347,11 +347,11 @@ void Aof::rewrite_ended(const ForkedChild::Outcome& outcome, const Rewrite& rewr
     const bool wanted = outcome.ok && !outcome.told_to_stop && !rewrite.begun->failed && waits_for_base() == rewrite.first &&
                         (!rewrite.first || switched_off_.load() == rewrite.switched);
     const bool ok = wanted && install(temporary, rewrite);
-    if (!ok && files_->exists(temporary)) static_cast<void>(files_->remove(temporary));
+    if (!ok && files_->exists(temporary)) static_cast<void>(remove_big_file(files_, temporary));
     if (!ok && rewrite.first) {  // switched off meanwhile, too
       log_notice("Removing the temp incr aof file %s", temporary_increment().c_str());
       writer_.set_file(nullptr, 0);
-      if (files_->exists(temporary_increment())) static_cast<void>(files_->remove(temporary_increment()));
+      if (files_->exists(temporary_increment())) static_cast<void>(remove_big_file(files_, temporary_increment()));
     }
     server_->clients->reactor(0).post([this, ok, outcome] { rewrite_finished(ok, outcome); });
   });
@@ -412,12 +412,9 @@ void Aof::remove_history() {
   manifest_ = std::move(next);
 }
 
-// Freeing the blocks of a big file takes its time, when it is closed: not on a thread that somebody waits for.
 bool Aof::remove_file(const std::string& name) {
   log_notice("Removing the history file %s in the background", name.c_str());
-  auto file = files_->open(path(name), FileSystem::Mode::kRead);
-  const Status removed = files_->remove(path(name));
-  if (file.ok()) background_free([held = std::shared_ptr<File>(std::move(*file))]() mutable { held = nullptr; }, 0);
+  const Status removed = remove_big_file(files_, path(name));
   if (removed.ok() || removed.code() == StatusCode::kNotFound) return true;
   log_warning("Could not remove the history file %s: %s", name.c_str(), removed.detail().c_str());
   return false;

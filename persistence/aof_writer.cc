@@ -143,10 +143,11 @@ bool AofWriter::take(Item* item) {
 
 // Lets a group come together before it is written. Under `always` whoever was released by the last sync writes again just
 // now: were the first of them synced alone, all others, and those who wrote during that sync, would wait for two. So they
-// get as long as a sync takes to join. Otherwise nobody waits for the disk, and a write for every turn of a reactor would
-// cost more than its commands.
+// get as long as a sync takes to join, but not for the sake of clients that a slow disk has driven away. Otherwise nobody
+// waits for the disk, and a write for every turn of a reactor would cost more than its commands.
 void AofWriter::gather() {
-  const int64_t until_us = gate_->active() ? last_sync_us_ + last_sync_took_us_ : last_write_us_ + kWriteEveryUs;
+  const int64_t until_us = gate_->active() ? last_sync_us_ + std::min(last_sync_took_us_, kGatherUsMax)
+                                           : last_write_us_ + kWriteEveryUs;
   gathering_ = true;
   while (!group_complete()) {
     const int64_t patience_us = until_us - monotonic_us();
@@ -159,7 +160,7 @@ void AofWriter::gather() {
 }
 
 bool AofWriter::group_complete() const {
-  if (stopping_ || want_sync_ || (!queue_.empty() && queue_.back().task)) return true;
+  if (stopping_ || want_sync_ || (!queue_.empty() && (queue_.front().task || queue_.back().task))) return true;
   if (gate_->active()) return appended_ >= appended_expected_;
   return queued_bytes_.load(std::memory_order_relaxed) >= kWriteAtOnceBytes;
 }
@@ -282,7 +283,10 @@ void AofWriter::sync_if_due(bool nothing_left) {
 // Nothing is written meanwhile.
 bool AofWriter::sync() {
   // The kernel tells of an error once, so that one may know what the other does not.
-  if (background_sync_.started() && !end_background_sync()) return false;
+  if (background_sync_.started()) {
+    if (!end_background_sync()) return false;
+    if (unsynced_bytes_ == 0) return true;
+  }
   uint64_t group;
   {
     LockGuard guard(mutex_);

@@ -85,6 +85,7 @@ class AofWriter final : public JournalSubscriber {
   static constexpr size_t kBatchBytes = 1 << 20;       // an effect begins a new batch when there is this much
   static constexpr size_t kSyncAfterBytes = 32 << 20;  // under `always`, of one group
   static constexpr int64_t kRetryUs = 100'000;
+  static constexpr int64_t kGatherUsMax = 10'000;  // for a group whose replies wait
   // Unless replies wait: how long a batch gathers after the one before, and how much of it is written at once.
   static constexpr int64_t kWriteEveryUs = 1'000;
   static constexpr size_t kWriteAtOnceBytes = 256 << 10;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "persistence/aof.h"
+#include "persistence/big_file.h"
 #include "persistence/compressed_stream.h"
 #include "persistence/file_stream.h"
 #include "scripting/scripting.h"
@@ -10,7 +11,6 @@
 #include "server/base/log.h"
 #include "server/base/text.h"
 #include "server/command/memory_usage.h"
-#include "server/keyspace/background.h"
 #include "server/keyspace/type_ops.h"
 
 namespace synap {
@@ -173,8 +173,7 @@ void Persistence::child_ended(const ForkedChild::Outcome& outcome) {
     count_saved(dirty_at_fork_.load(std::memory_order_relaxed));
     return finish_save(true, now_ms);
   }
-  // Not here: to unlink hundreds of megabytes may take a disk tens of milliseconds.
-  background_free([files = files_, path = temporary_name(outcome.pid)] { static_cast<void>(files->remove(path)); }, 0);
+  static_cast<void>(remove_big_file(files_, temporary_name(outcome.pid)));
   if (outcome.signal_number != 0) {
     log_warning("Background saving terminated by signal %d", outcome.signal_number);
   } else {

@@ -170,6 +170,24 @@ TEST_CASE("AofWriter: under everysec writes reach the file while the disk takes 
   REQUIRE(eventually([&] { return fixture.writer.synced_offset() == fixture.journal.end_offset(); }));
 }
 
+TEST_CASE("AofWriter: what was synced beside the writes is not synced again, so that no failure is left without a cure") {
+  Fixture fixture(AppendFsync::kEverysec);
+  fixture.open();
+  REQUIRE(fixture.writer.drain(true));
+  fixture.files.hold_syncs(true);
+  fixture.write(0);
+  REQUIRE(eventually([&] { return fixture.files.syncs_waiting() == 1; }));
+  fixture.files.fail(Fault::kSync, 2);  // were there a second one
+  std::atomic<int> synced{-1};
+  fixture.writer.in_order([&] { synced = fixture.writer.sync_written() ? 1 : 0; });
+  fixture.files.hold_syncs(false);
+  REQUIRE(eventually([&] { return synced.load() != -1; }));
+  CHECK(synced.load() == 1);
+  CHECK(fixture.writer.healthy());
+  CHECK(fixture.files.failures() == 0);
+  CHECK(fixture.writer.synced_offset() == fixture.journal.end_offset());
+}
+
 TEST_CASE("AofWriter: under always the gate opens as far as the disk is") {
   Fixture fixture(AppendFsync::kAlways);
   fixture.open();
