@@ -19,9 +19,11 @@ StoredArgs::StoredArgs(const Args& args) : size_(static_cast<uint32_t>(args.size
     memory_bytes_ += owned.bytes.heap_bytes();
     owned_.push_back({0, owned.index, std::move(owned.bytes)});
   }
-  const auto is_owned = [this](size_t i) {
-    return std::any_of(owned_.begin(), owned_.end(), [i](const OwnedArg& owned) { return owned.index == i; });
+  const auto has = [this](size_t index) {
+    return std::any_of(owned_.begin(), owned_.end(), [index](const OwnedArg& owned) { return owned.index == index; });
   };
+  const bool backed = has(OwnedArg::kBacking);
+  const auto is_owned = [&](size_t i) { return backed || has(i); };
   size_t bytes = args.size() * sizeof(std::string_view);
   for (size_t i = 0; i < args.size(); ++i) {
     if (owned_.empty() || !is_owned(i)) bytes += args[i].size();

@@ -16,10 +16,11 @@
 
 namespace synap {
 
-// A bulk argument that was read straight into a block of its own.
+// A bulk argument that was read straight into a block of its own, or the block that backs all others of a big command.
 struct OwnedArg {
+  static constexpr uint32_t kBacking = UINT32_MAX;
   uint32_t command;  // its place in the batch
-  uint32_t index;    // its place in the command
+  uint32_t index;    // its place in the command, or kBacking
   SharedBytes bytes;
 };
 
@@ -60,7 +61,7 @@ class Args {
   uint64_t known_hash_ = 0;
 };
 
-// A copy of arguments in one allocation; big ones that had a block of their own are taken over from it.
+// A copy of arguments in one allocation; what has blocks of its own is taken over.
 class StoredArgs {
  public:
   StoredArgs() = default;

@@ -110,12 +110,14 @@ void OutputBuffer::append_all(OutputBuffer&& other) {
   other.settled_bytes_ = other.memory_bytes_ = 0;
 }
 
-size_t OutputBuffer::gather(std::span<iovec> out) const {
+size_t OutputBuffer::gather(std::span<iovec> out, size_t bytes_max) const {
   size_t filled = 0;
-  for (Chunk* chunk = head_; chunk != nullptr && filled < out.size(); chunk = chunk->next) {
+  for (Chunk* chunk = head_; chunk != nullptr && filled < out.size() && bytes_max != 0; chunk = chunk->next) {
     const char* end = chunk == tail_ ? cursor_ : chunk->end;
     if (end == chunk->begin) continue;
-    out[filled++] = {chunk->begin, static_cast<size_t>(end - chunk->begin)};
+    const size_t length = std::min(static_cast<size_t>(end - chunk->begin), bytes_max);
+    out[filled++] = {chunk->begin, length};
+    bytes_max -= length;
   }
   return filled;
 }

@@ -68,8 +68,8 @@ class OutputBuffer {
   // Heap bytes that are held for this client, shared values included.
   size_t memory_bytes() const { return memory_bytes_; }
 
-  // Fills `out` with the first pieces in order; returns how many were filled.
-  size_t gather(std::span<iovec> out) const;
+  // Fills `out` with the first pieces in order, of bytes_max bytes together; returns how many were filled.
+  size_t gather(std::span<iovec> out, size_t bytes_max = SIZE_MAX) const;
   // Drops the first n bytes, after they were written to a socket.
   void consume(size_t n);
   // Puts `bytes` in front of what was appended since the buffer held `position` bytes. Nothing may have been consumed

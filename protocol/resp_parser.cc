@@ -22,6 +22,8 @@ constexpr int64_t kStrangerBulkBytesMax = 16384;
 constexpr ptrdiff_t kArgBytesMin = 6;
 // A parser keeps this many tokens' memory after a command that came in pieces.
 constexpr size_t kTokensKeptMax = 1024;
+// A command that came in pieces and is longer than this has a block of its own.
+constexpr size_t kBackedBytesMin = 64 * 1024;
 // What trim() gives back at least, and how much it copies at most: the big argument is copied once more when it goes on.
 constexpr size_t kTrimBytesMin = 1024;
 constexpr size_t kTrimCopyMax = 64 * 1024;
@@ -87,20 +89,23 @@ std::string_view without_carriage_return(std::string_view line) {
 
 void RespParser::Stash::append(std::string_view more) {
   if (more.empty()) return;
-  if (size + more.size() > capacity) {
-    const size_t wanted = std::max({size_t{128}, size + more.size(), capacity * 2});
-    bytes = static_cast<char*>(std::realloc(bytes, wanted));
-    SYNAP_ASSERT(bytes != nullptr);
-    capacity = wanted;
-  }
-  std::memcpy(bytes + size, more.data(), more.size());
-  size += more.size();
+  const size_t before = size();
+  if (before + more.size() > capacity()) move_to_block(std::max({size_t{128}, before + more.size(), capacity() * 2}));
+  std::memcpy(block.data() + before, more.data(), more.size());
+  block.resize(before + more.size());
+}
+
+void RespParser::Stash::move_to_block(size_t capacity) {
+  SharedBytes moved = SharedBytes::allocate(capacity);
+  if (!empty()) std::memcpy(moved.data(), block.data(), size());
+  moved.resize(size());
+  block = std::move(moved);
 }
 
 void RespParser::feed(std::string_view input) {
-  SYNAP_ASSERT(input_.empty() && held_.size == 0);
+  SYNAP_ASSERT(input_.empty() && held_.empty());
   input_ = input;
-  if (stage_ == Stage::kNone && stash_.size != 0) {  // what unparse() gave back comes first
+  if (stage_ == Stage::kNone && !stash_.empty()) {  // what unparse() gave back comes first
     stash_.append(input);
     std::swap(held_, stash_);
     input_ = held_.view();
@@ -178,7 +183,7 @@ RespParser::Step RespParser::scan_arguments(const char* p, CommandBatch* batch, 
     length = -1;
   }
   cursor_ = input_offset(p);
-  if (stash_.size != 0) return finish_resumed(batch, static_cast<size_t>(out - first));
+  if (!stash_.empty()) return finish_resumed(batch, static_cast<size_t>(out - first));
   push_command(batch, static_cast<size_t>(out - first), command_begin_);
   return Step::kCommand;
 }
@@ -210,10 +215,10 @@ RespParser::Step RespParser::stop_at(Stage stage, const char* token, const std::
                                      size_t fresh_count) {
   const char* const stream = input_.data() + stream_begin_;
   for (size_t i = 0; i < fresh_count; ++i) {
-    tokens_.push_back({stash_.size + static_cast<size_t>(fresh[i].data() - stream), fresh[i].size()});
+    tokens_.push_back({stash_.size() + static_cast<size_t>(fresh[i].data() - stream), fresh[i].size()});
   }
   stage_ = stage;
-  token_offset_ = stash_.size + static_cast<size_t>(token - stream);
+  token_offset_ = stash_.size() + static_cast<size_t>(token - stream);
   stream_end_ = stage == Stage::kDirect ? input_offset(token) : input_.size();
   cursor_ = input_.size();
   return Step::kIncomplete;
@@ -250,11 +255,7 @@ bool RespParser::grow_direct() {
 }
 
 void RespParser::trim() {
-  if (stash_.capacity - stash_.size > kTrimBytesMin) {
-    stash_.bytes = static_cast<char*>(std::realloc(stash_.bytes, stash_.size + 1));
-    SYNAP_ASSERT(stash_.bytes != nullptr);
-    stash_.capacity = stash_.size + 1;
-  }
+  if (stash_.capacity() - stash_.size() > kTrimBytesMin) stash_.move_to_block(stash_.size());
   if (stage_ != Stage::kDirect || direct_filled_ > kTrimCopyMax) return;
   SharedBytes block = SharedBytes::allocate(direct_filled_);
   std::memcpy(block.data(), direct_.data(), direct_filled_);
@@ -283,7 +284,7 @@ RespParser::Step RespParser::resume_direct() {
 }
 
 RespParser::Step RespParser::resume_payload() {
-  const size_t missing = token_offset_ + static_cast<size_t>(bulk_length_) + 2 - stash_.size;
+  const size_t missing = token_offset_ + static_cast<size_t>(bulk_length_) + 2 - stash_.size();
   const std::string_view taken = input_.substr(cursor_, missing);
   stash_.append(taken);
   cursor_ += taken.size();
@@ -302,7 +303,7 @@ RespParser::Step RespParser::resume_line(CommandBatch* batch, const ParserLimits
   size_t missing = 1;
   if (is_inline) {
     missing = rest.find('\n') + 1;
-  } else if (stash_.size == token_offset_ || stash_.bytes[stash_.size - 1] != '\r') {
+  } else if (stash_.size() == token_offset_ || stash_.view().back() != '\r') {
     const size_t end = rest.find('\r');
     missing = end == std::string_view::npos ? 0 : end + 2;
   }
@@ -339,6 +340,8 @@ RespParser::Step RespParser::finish_resumed(CommandBatch* batch, size_t fresh_co
   const size_t total = tokens_.size() + fresh_count;
   std::string_view* const views = batch->views_end(total);
   std::memmove(static_cast<void*>(views + tokens_.size()), views, fresh_count * sizeof(std::string_view));
+  const bool big = stash_.size() + (cursor_ - stream_begin_) > kBackedBytesMin;
+  if (big) stash_whole_command({views + tokens_.size(), fresh_count});
   for (size_t i = 0; i < tokens_.size(); ++i) {
     const Token& token = tokens_[i];
     if ((token.offset & kInBlock) != 0) {
@@ -346,15 +349,28 @@ RespParser::Step RespParser::finish_resumed(CommandBatch* batch, size_t fresh_co
       new (&views[i]) std::string_view(block.view());
       batch->owned_.push_back({static_cast<uint32_t>(batch->size()), static_cast<uint32_t>(i), std::move(block)});
     } else {
-      const char* bytes = token.offset < stash_.size ? stash_.bytes + token.offset
-                                                     : input_.data() + stream_begin_ + (token.offset - stash_.size);
+      const size_t stashed = stash_.size();
+      const char* bytes = token.offset < stashed ? stash_.view().data() + token.offset
+                                                 : input_.data() + stream_begin_ + (token.offset - stashed);
       new (&views[i]) std::string_view(bytes, token.size);
     }
+  }
+  if (big) {
+    batch->owned_.push_back({static_cast<uint32_t>(batch->size()), OwnedArg::kBacking, std::move(stash_.block)});
   }
   push_command(batch, total, CommandBatch::kResumed);
   std::swap(held_, stash_);  // the views stay valid until keep_tail()
   forget_tail();
   return Step::kCommand;
+}
+
+// So that one block backs all its arguments, and who wants to keep them need not copy.
+void RespParser::stash_whole_command(std::span<std::string_view> fresh) {
+  const char* const stream = input_.data() + stream_begin_;
+  const size_t before = stash_.size();
+  stash_.append(input_.substr(stream_begin_, cursor_ - stream_begin_));
+  const char* const moved_to = stash_.view().data() + before;
+  for (std::string_view& view : fresh) view = {moved_to + (view.data() - stream), view.size()};
 }
 
 void RespParser::push_command(CommandBatch* batch, size_t view_count, size_t input_begin) {
@@ -402,7 +418,7 @@ RespParser::Step RespParser::fail(std::string_view error) {
 
 void RespParser::forget_tail() {
   stage_ = Stage::kNone;
-  stash_.reset();
+  stash_.block.reset();
   direct_.reset();
   direct_filled_ = 0;
   blocks_.clear();
@@ -432,7 +448,7 @@ void RespParser::keep_tail() {
   carried_bytes_ += cursor_ - command_begin_;
   cursor_ = command_begin_ = stream_begin_ = stream_end_ = 0;
   input_ = {};
-  if (held_.bytes != nullptr) held_.reset();
+  held_.block.reset();
 }
 
 std::span<char> RespParser::direct_read_target() {

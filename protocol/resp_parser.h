@@ -15,12 +15,9 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "protocol/args.h"
@@ -74,11 +71,11 @@ class RespParser {
   const std::string& error() const { return error_; }
 
   // Bytes of incomplete commands held now (what client-query-buffer-limit is about), and the heap they take.
-  size_t buffered_bytes() const { return stash_.size + direct_filled_ + (input_.size() - cursor_); }
+  size_t buffered_bytes() const { return stash_.size() + direct_filled_ + (input_.size() - cursor_); }
   // The same as Redis shows it (CLIENT LIST's qbuf): of a command whose big argument is arriving, that argument alone.
   size_t shown_bytes() const { return stage_ == Stage::kDirect ? direct_filled_ : buffered_bytes(); }
   size_t memory_bytes() const {
-    return stash_.capacity + (direct_ ? direct_.heap_bytes() : 0) + tokens_.capacity() * sizeof(Token);
+    return stash_.capacity() + (direct_ ? direct_.heap_bytes() : 0) + tokens_.capacity() * sizeof(Token);
   }
 
  private:
@@ -95,25 +92,15 @@ class RespParser {
 
   // Bytes kept between inputs.
   struct Stash {
-    Stash() = default;
-    Stash(Stash&& other) noexcept { *this = std::move(other); }
-    Stash& operator=(Stash&& other) noexcept {
-      std::swap(bytes, other.bytes);
-      std::swap(size, other.size);
-      std::swap(capacity, other.capacity);
-      return *this;
-    }
-    ~Stash() { std::free(bytes); }
     void append(std::string_view more);
-    void reset() {
-      std::free(std::exchange(bytes, nullptr));
-      size = capacity = 0;
-    }
-    std::string_view view() const { return {bytes, size}; }
+    // To a block with room for `capacity` bytes, at least those that are here.
+    void move_to_block(size_t capacity);
+    bool empty() const { return size() == 0; }
+    size_t size() const { return block ? block.size() : 0; }
+    size_t capacity() const { return block ? block.capacity() : 0; }
+    std::string_view view() const { return block.view(); }
 
-    char* bytes = nullptr;
-    size_t size = 0;
-    size_t capacity = 0;
+    SharedBytes block;
   };
 
   Step scan_command(CommandBatch* batch, const ParserLimits& limits);
@@ -126,6 +113,7 @@ class RespParser {
   Step finish_inline(std::string_view line, size_t input_begin, CommandBatch* batch);
   // The fresh arguments are those after the batch's last command, not yet counted; the tokens go before them.
   Step finish_resumed(CommandBatch* batch, size_t fresh_count);
+  void stash_whole_command(std::span<std::string_view> fresh);
   // The input ends inside a token that starts at `token`.
   Step stop_at(Stage stage, const char* token, const std::string_view* fresh, size_t fresh_count);
   bool start_direct(const char* payload);

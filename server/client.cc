@@ -257,6 +257,7 @@ void Client::resume() {
   }
   suspended.command = nullptr;
   suspended.args = StoredArgs();
+  suspended.keys = nullptr;
   if (!ended_) connection_.resume_reading();
   if (session_.has(kSessionCloseAfterReply)) return flush();
   parser_.feed({});

@@ -46,6 +46,8 @@ bool needs_all_shards(const Command* command, uint32_t call_guard) {
   return command->has(kAllShards | kSelfGuarded) || (call_guard & kGuardAllShards) != 0;
 }
 
+bool may_name_many_keys(const Command& command) { return !command.keys_in_first_spec || command.key_specs[0].last < 0; }
+
 std::string unknown_command_error(const Args& args) {
   std::string error = "ERR unknown command '" + std::string(printed(args[0], kQuotedBytesMax)) + "', with args beginning with: ";
   std::string quoted;
@@ -376,6 +378,7 @@ void Dispatcher::suspend(Caller& caller, const Command* command, const Args& arg
   if (resumed) return;  // its arguments are stored already
   caller.suspended.command = command;
   caller.suspended.args = StoredArgs(args);
+  caller.suspended.keys = nullptr;
   caller.suspended.attempts = caller.suspended.rounds = 0;
   caller.suspended.writes_alone = false;
 }
@@ -383,14 +386,22 @@ void Dispatcher::suspend(Caller& caller, const Command* command, const Args& arg
 // --- The guard.
 
 Outcome Dispatcher::start(Caller& caller, const Command* command, const Args& args, bool resumed) {
-  KeyHashes keys;
   ShardGuard guard;
   if (command->has(kSelfGuarded) && *workers_ != nullptr && command->cost != nullptr &&
       server_.keyspace->key_count(caller.session().db) > kSlowLaneCost) {
     move_to_slow_lane(caller, command, args, &guard, resumed);
     return Outcome::kSuspended;
   }
-  hash_keys(command, args, &keys);
+  KeyHashes hashed_here;
+  const bool hashed = resumed && caller.suspended.keys != nullptr;
+  KeyHashes& keys = hashed ? *caller.suspended.keys : hashed_here;
+  if (!hashed) {
+    if (args.size() > kHashedAtOnceMax && *workers_ != nullptr && may_name_many_keys(*command)) [[unlikely]] {
+      hash_on_worker(caller, command, args, resumed);
+      return Outcome::kSuspended;
+    }
+    hash_keys(command, args, &keys);
+  }
   const uint32_t call_guard = call_guard_of(server_, command, args.span());
   if ((call_guard & kGuardSelf) != 0 && *workers_ != nullptr) {
     move_to_slow_lane(caller, command, args, &guard, resumed);

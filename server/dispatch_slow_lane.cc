@@ -36,14 +36,27 @@ void Dispatcher::move_to_slow_lane(Caller& caller, const Command* command, const
   (*workers_)->submit([&caller](Dispatcher& worker) { worker.run_on_worker(caller); }, kind);
 }
 
+// The keys of a very long command are hashed by a worker before it takes its shards.
+void Dispatcher::hash_on_worker(Caller& caller, const Command* command, const Args& args, bool resumed) {
+  suspend(caller, command, args, resumed);
+  const auto hash = [&caller](Dispatcher& worker) {
+    auto keys = std::make_unique<KeyHashes>();
+    worker.hash_keys(caller.suspended.command, caller.suspended.args.args(), keys.get());
+    caller.suspended.keys = std::move(keys);
+    caller.wake();
+  };
+  (*workers_)->submit(hash, WorkerPool::Kind::kComputes);
+}
+
 // On a worker: the caller's reactor does not touch it until the completion is posted.
 void Dispatcher::run_on_worker(Caller& caller) {
   begin_turn();
   Caller::Suspended& suspended = caller.suspended;
   ShardGuard guard = std::move(suspended.guard);
   const Args args = suspended.args.args();
-  KeyHashes keys;
-  hash_keys(suspended.command, args, &keys);
+  KeyHashes hashed_here;
+  if (suspended.keys == nullptr) hash_keys(suspended.command, args, &hashed_here);
+  const KeyHashes& keys = suspended.keys == nullptr ? hashed_here : *suspended.keys;
   Reply reply(&suspended.output, caller.session().resp);
   Context ctx;
   fill(&ctx, suspended.command, args, &caller.session(), &reply);

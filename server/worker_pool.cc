@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/base/thread_scheduling.h"
 #include "server/dispatch.h"
 #include "server/keyspace/background.h"
 #include "server/keyspace/memory_counter.h"
@@ -20,9 +21,11 @@ WorkerPool::WorkerPool(std::vector<std::unique_ptr<Dispatcher>> dispatchers, siz
 WorkerPool::~WorkerPool() { stop(); }
 
 void WorkerPool::submit(Job job, Kind kind) {
-  LockGuard guard(mutex_);
-  jobs_.push_back({std::move(job), kind});
-  work_came_.notify_one();
+  {
+    LockGuard guard(mutex_);
+    jobs_.push_back({std::move(job), kind});
+  }
+  work_came_.notify_one();  // a worker that wakes at once finds the mutex free
 }
 
 bool WorkerPool::take(Queued* taken) {
@@ -40,6 +43,7 @@ bool WorkerPool::take(Queued* taken) {
 }
 
 void WorkerPool::run(Dispatcher& dispatcher, size_t place) {
+  schedule_as_worker();
   memory_counter_join();
   for (;;) {
     Queued queued;

@@ -10,6 +10,7 @@
 
 #include "server/base/assert.h"
 #include "server/base/sync.h"
+#include "server/base/thread_scheduling.h"
 #include "server/keyspace/defragmenter.h"
 #include "server/keyspace/entry.h"
 
@@ -63,6 +64,7 @@ class BackgroundThread {
   };
 
   void run() {
+    schedule_as_worker();
     mutex_.lock();
     for (;;) {
       while (queue_.empty() && !stopping_) work_came_.wait(mutex_);

@@ -92,14 +92,7 @@ void Connection::resume_reading() {
   uv_read_start(
       &handles_->stream,
       [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
-        auto* self = static_cast<Connection*>(handle->data);
-        std::span<char> target;
-        if (self->tls_ != nullptr) {
-          target = ciphertext_half(self->reactor_->read_buffer());
-        } else {
-          target = self->owner_->read_target();
-          if (target.empty()) target = self->reactor_->read_buffer();
-        }
+        const std::span<char> target = static_cast<Connection*>(handle->data)->next_target();
         *buffer = uv_buf_init(target.data(), static_cast<unsigned>(target.size()));
       },
       [](uv_stream_t* stream, ssize_t n, const uv_buf_t* buffer) {
@@ -107,11 +100,22 @@ void Connection::resume_reading() {
       });
 }
 
+// Empty when the connection has had its share of this turn: libuv then leaves the rest in the socket, which stays ready.
+std::span<char> Connection::next_target() {
+  if (std::exchange(read_turn_, reactor_->turn()) != reactor_->turn()) read_in_turn_ = 0;
+  if (read_in_turn_ >= kReadBytesATurn) return {};
+  std::span<char> target = tls_ != nullptr ? ciphertext_half(reactor_->read_buffer()) : owner_->read_target();
+  if (target.empty()) target = reactor_->read_buffer();
+  return target.first(std::min(target.size(), kReadBytesATurn));
+}
+
 void Connection::handle_read(ssize_t count, const char* bytes) {
+  if (count == UV_ENOBUFS) return;  // next_target() was empty
   if (count < 0) return owner_->on_end(count == UV_EOF ? "closed" : uv_strerror(static_cast<int>(count)));
   if (count == 0) return;
   const auto size = static_cast<size_t>(count);
   bytes_in_ += size;
+  read_in_turn_ += size;
   if (tls_ != nullptr) return tls_data({bytes, size});
   owner_->on_data({const_cast<char*>(bytes), size});
 }
@@ -135,20 +139,18 @@ void Connection::write(OutputBuffer* buffer) {
 
 void Connection::send(OutputBuffer* buffer) {
   if (writing_) return waiting_.append_all(std::move(*buffer));
-  while (!buffer->empty()) {
-    iovec pieces[kPiecesMax];
-    const size_t count = buffer->gather(pieces);
-    static_assert(sizeof(uv_buf_t) == sizeof(iovec));
-    const int written =
-        uv_try_write(&handles_->stream, reinterpret_cast<uv_buf_t*>(pieces), static_cast<unsigned>(count));
-    if (written < 0 && written != UV_EAGAIN) {
-      buffer->clear();
-      return fail(written);
-    }
-    if (written <= 0) break;
+  if (buffer->empty()) return;
+  iovec pieces[kPiecesMax];
+  const size_t count = buffer->gather(pieces, kWrittenAtOnce);
+  static_assert(sizeof(uv_buf_t) == sizeof(iovec));
+  const int written = uv_try_write(&handles_->stream, reinterpret_cast<uv_buf_t*>(pieces), static_cast<unsigned>(count));
+  if (written < 0 && written != UV_EAGAIN) {
+    buffer->clear();
+    return fail(written);
+  }
+  if (written > 0) {
     bytes_out_ += static_cast<uint64_t>(written);
     buffer->consume(static_cast<size_t>(written));
-    if (count < kPiecesMax && !buffer->empty()) break;  // the socket is full
   }
   if (buffer->empty()) return;
   waiting_.append_all(std::move(*buffer));
@@ -162,7 +164,7 @@ void Connection::flush_waiting() {
   in_flight_ = std::move(waiting_);
   if (in_flight_.empty()) return owner_->on_drained();
   iovec pieces[kPiecesMax];
-  const size_t count = in_flight_.gather(pieces);
+  const size_t count = in_flight_.gather(pieces, kWrittenAtOnce);
   writing_ = true;
   size_t bytes = 0;
   for (size_t i = 0; i < count; ++i) bytes += pieces[i].iov_len;

@@ -50,7 +50,8 @@ class Connection {
   // through, and of a handshake that fails or takes too long as of any other end.
   bool open(int fd, bool is_unix, int64_t keepalive_seconds, TlsStart tls = {});
 
-  // Sends the buffer's content after what was sent before; leaves it empty. At most one system call when nothing waits.
+  // Sends the buffer's content after what was sent before; leaves it empty. One system call when nothing waits, and the
+  // rest of what is long in the next turns, so that no reply holds up the reactor.
   void write(OutputBuffer* buffer);
   // Bytes given to write() that the kernel has not taken yet, and the heap they hold.
   size_t pending_bytes() const { return in_flight_.size() + waiting_.size() + plain_.size(); }
@@ -81,6 +82,9 @@ class Connection {
   struct Handles;
   friend class TlsHandshakes;
   static constexpr size_t kPiecesMax = 64;
+  // Read and written at once, and then a turn, of one connection: a fraction of a millisecond.
+  static constexpr size_t kReadBytesATurn = 256 * 1024;
+  static constexpr size_t kWrittenAtOnce = 256 * 1024;
   // Encrypted before the socket is asked to take it; more waits as it is, so that no reply holds up the reactor.
   static constexpr size_t kEncryptedAtOnce = 256 * 1024;
   static constexpr size_t kRecordBytesMax = 16 * 1024;
@@ -88,6 +92,7 @@ class Connection {
   static constexpr size_t kHandshakeBytesMax = 128 * 1024;
 
   void handle_read(ssize_t count, const char* bytes);
+  std::span<char> next_target();
   void send(OutputBuffer* buffer);
   void tls_data(std::string_view ciphertext);
   void handshake_step();
@@ -113,6 +118,8 @@ class Connection {
   bool closing_ = false;
   bool is_unix_ = false;
   int fd_ = -1;
+  uint64_t read_turn_ = 0;  // the reactor's turn that read_in_turn_ is of
+  size_t read_in_turn_ = 0;
   uint64_t bytes_in_ = 0;
   uint64_t bytes_out_ = 0;
 };

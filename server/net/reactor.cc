@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/base/assert.h"
+#include "server/base/thread_scheduling.h"
 
 namespace synap {
 
@@ -48,7 +49,8 @@ Reactor::Reactor(size_t index)
     : index_(index),
       loop_(std::make_unique<uv_loop_t>()),
       wake_up_(std::make_unique<uv_async_t>()),
-      read_buffer_(kReadBufferBytes) {
+      read_buffer_(kReadBufferBytes),
+      turn_(std::make_unique<Turn>()) {
   SYNAP_ASSERT(uv_loop_init(loop_.get()) == 0);
   loop_->data = this;
   wake_up_->data = this;
@@ -58,6 +60,18 @@ Reactor::Reactor(size_t index)
     for (const Task& task : std::exchange(self->next_turn_, {})) task();
   });
   SYNAP_ASSERT(failed == 0);
+  turn_->prepare.data = turn_->check.data = this;
+  uv_prepare_init(loop_.get(), &turn_->prepare);
+  uv_prepare_start(&turn_->prepare, [](uv_prepare_t* handle) {
+    auto* self = static_cast<Reactor*>(handle->data);
+    ++self->turns_;
+    if (self->turn_->before_poll) self->turn_->before_poll();
+  });
+  uv_check_init(loop_.get(), &turn_->check);
+  uv_check_start(&turn_->check, [](uv_check_t* handle) {
+    auto* self = static_cast<Reactor*>(handle->data);
+    if (self->turn_->after_poll) self->turn_->after_poll();
+  });
 }
 
 Reactor::~Reactor() {
@@ -125,14 +139,8 @@ void Reactor::cancel(uint64_t timer_id) {
 }
 
 void Reactor::on_turn(Task before_poll, Task after_poll) {
-  turn_ = std::make_unique<Turn>();
   turn_->before_poll = std::move(before_poll);
   turn_->after_poll = std::move(after_poll);
-  turn_->prepare.data = turn_->check.data = turn_.get();
-  uv_prepare_init(loop_.get(), &turn_->prepare);
-  uv_prepare_start(&turn_->prepare, [](uv_prepare_t* handle) { static_cast<Turn*>(handle->data)->before_poll(); });
-  uv_check_init(loop_.get(), &turn_->check);
-  uv_check_start(&turn_->check, [](uv_check_t* handle) { static_cast<Turn*>(handle->data)->after_poll(); });
 }
 
 void Reactor::watch_readable(int fd, Task ready) {
@@ -168,6 +176,7 @@ void Reactor::on_signal(int signal_number, Task task) {
 
 void Reactor::run() {
   thread_ = std::this_thread::get_id();
+  schedule_as_reactor();
   uv_run(loop_.get(), UV_RUN_DEFAULT);
   // stop() was called: close what is left. Connections were closed by their owner before.
   close_handles(loop_.get());

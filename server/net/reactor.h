@@ -64,6 +64,8 @@ class Reactor {
   static constexpr size_t kKeptReadBytesMax = 2048;
   void keep_read(size_t bytes) { kept_bytes_ += bytes; }
   void forget_reads() { kept_bytes_ = 0; }
+  // Counts the loop's turns.
+  uint64_t turn() const { return turns_; }
   uv_loop_s* loop() { return loop_.get(); }
 
  private:
@@ -83,6 +85,7 @@ class Reactor {
   std::vector<Task> next_turn_;
   std::vector<char> read_buffer_;
   size_t kept_bytes_ = 0;
+  uint64_t turns_ = 1;
   uint64_t next_timer_id_ = 1;
   std::unordered_map<uint64_t, std::unique_ptr<Timer>> timers_;
   std::unique_ptr<Turn> turn_;

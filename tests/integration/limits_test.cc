@@ -2,6 +2,10 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <thread>
+#include <vector>
+
 #include "tests/integration/client.h"
 #include "tests/integration/server_process.h"
 
@@ -97,6 +101,50 @@ TEST_CASE("A slow reader without a limit does not hold others up") {
   CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(slow_build() ? 20 : 5));
   const size_t reply_bytes = 2 * (5000001 + 12);
   for (RawSocket& socket : slow) CHECK(socket.receive(reply_bytes).size() == reply_bytes);
+}
+
+TEST_CASE("Commands of very many keys run whole, beside others of their kind") {
+  constexpr int kKeys = 20000;
+  for (const char* threads : {"1", "2"}) {
+    CAPTURE(threads);
+    ServerProcess server({"--io-threads", threads});
+    const auto with_keys = [](std::vector<std::string> words, const char* value) {
+      for (int i = 0; i < kKeys; ++i) {
+        words.push_back("key:" + std::to_string(i));
+        if (value != nullptr) words.emplace_back(value);
+      }
+      return words;
+    };
+    RawSocket hangs_up(server.port());
+    hangs_up.send(encode(with_keys({"MSET"}, "z")));
+    hangs_up.close();
+    std::vector<std::thread> writers;
+    for (const char* value : {"a", "b"}) {
+      writers.emplace_back([&, value] {
+        Client client(server.port());
+        for (int i = 0; i < 10; ++i) CHECK(client.call(with_keys({"MSET"}, value)).ok());
+      });
+    }
+    Client client(server.port());
+    for (int i = 0; i < 10; ++i) {
+      const Reply reply = client.call(with_keys({"MGET"}, nullptr));
+      REQUIRE(reply.items.size() == kKeys);
+      const bool untorn = std::all_of(reply.items.begin(), reply.items.end(), [&](const Reply& element) {
+        return element.nil() == reply.items[0].nil() && element.text == reply.items[0].text;
+      });
+      CHECK(untorn);
+    }
+    for (std::thread& writer : writers) writer.join();
+    CHECK(eventually([&] { return client.info("connected_clients") == "1"; }));
+    REQUIRE(client.call({"MULTI"}).ok());
+    CHECK(client.text(with_keys({"EXISTS"}, nullptr)) == "QUEUED");
+    CHECK(client.text(with_keys({"UNLINK"}, nullptr)) == "QUEUED");
+    const Reply done = client.call({"EXEC"});
+    REQUIRE(done.items.size() == 2);
+    CHECK(done.items[0].integer == kKeys);
+    CHECK(done.items[1].integer == kKeys);
+    CHECK(client.integer({"DBSIZE"}) == 0);
+  }
 }
 
 TEST_CASE("The query buffer is bounded") {

@@ -347,4 +347,37 @@ TEST_CASE("stored arguments outlive their source") {
   CHECK(StoredArgs(Args()).size() == 0);
 }
 
+TEST_CASE("a long command that came in pieces is kept without copying its arguments") {
+  Command command = {"MSET"};
+  for (int i = 0; i < 10'000; ++i) command.push_back("argument:" + std::to_string(i));
+  command[5000] = std::string(100'000, 'b');  // one with a block of its own
+  const std::string input = encode(command);
+  for (const size_t piece : {size_t{1000}, size_t{64 * 1024}, input.size() - 1}) {
+    StoredArgs stored;
+    {
+      RespParser parser;
+      CommandBatch batch;
+      std::string_view rest = input;
+      for (const size_t size : equal_pieces(input.size(), piece)) {
+        const std::vector<char> bytes(rest.begin(), rest.begin() + static_cast<ptrdiff_t>(size));
+        rest.remove_prefix(size);
+        parser.feed({bytes.data(), bytes.size()});
+        static_cast<void>(parser.parse(&batch, 64, {}));
+        if (batch.size() == 1) stored = StoredArgs(batch[0]);
+        parser.keep_tail();
+      }
+    }
+    REQUIRE(to_command(stored.args()) == command);
+    const std::span<OwnedArg> owned = stored.args().owned_args();
+    const auto backing = std::find_if(owned.begin(), owned.end(),
+                                      [](const OwnedArg& arg) { return arg.index == OwnedArg::kBacking; });
+    REQUIRE(backing != owned.end());
+    const std::string_view block = backing->bytes.view();
+    CHECK(std::all_of(stored.args().begin(), stored.args().end(), [block](std::string_view arg) {
+      return arg.size() == 100'000 || (arg.data() >= block.data() && arg.data() + arg.size() <= block.data() + block.size());
+    }));
+    CHECK(stored.memory_bytes() >= input.size());
+  }
+}
+
 }  // namespace synap
