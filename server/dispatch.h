@@ -276,7 +276,8 @@ class Dispatcher final : public CommandRunner {
   void defrag_beside_replay();
   // Its share is every shard, with `owns_all`, or one of `reactors`.
   void defrag_slice(size_t reactor, size_t reactors, bool owns_all, int64_t deadline_us);
-  void end_defrag_round(size_t reactor, size_t reactors);
+  void count_defrag();
+  void end_defrag_share(uint64_t shares);
   bool defrag_shard(Shard& shard, int64_t deadline_us);
   void defrag_entry(DbSlice& slice, Entry* entry);
   bool defrag_big_values(DbSlice& slice, int64_t deadline_us);
@@ -291,20 +292,21 @@ class Dispatcher final : public CommandRunner {
     };
 
     Defragmenter mover;
+    uint64_t counted_hits = 0, counted_misses = 0;  // of the mover's
     bool scheduled = false;
     int64_t ended_us = 0;       // monotonic, of the last slice
     int64_t pause_owed_us = 0;  // until the next one
-    size_t shard = 0;  // past the last one: scripts
+    size_t parts = 0;       // of a round: a loader owns more of them
+    size_t shard = 0;       // past the last one: scripts
     size_t refusals = 0;    // of that shard, in a row
-    bool left_out = false;  // a shard of this round
     int db = 0;
     uint64_t cursor = 0;
     bool last_bucket_done = false;     // of that table
     std::vector<BigValue> big_values;  // of the last bucket, not finished
 
     bool at_begin() const { return shard == 0 && db == 0 && cursor == 0 && !last_bucket_done; }
-    void next_part(size_t parts) {
-      shard = (shard + 1) % parts;
+    void go_to(size_t part) {
+      shard = part;
       refusals = 0;
       db = 0;
       cursor = 0;
@@ -348,7 +350,7 @@ class Dispatcher final : public CommandRunner {
 
 // What counts for maxmemory (server/dispatch_eviction.cc).
 size_t counted_memory_bytes(const Server& server);
-// Whether the allocator wastes enough to defragment, and how hard (server/dispatch_defrag.cc).
+// Whether the allocator wastes enough to defragment, and how hard (server/dispatch_defrag.cc). On the first reactor.
 void decide_defrag(Server& server);
 
 }  // namespace synap

@@ -29,52 +29,69 @@ constexpr size_t kRefusalsMax = 50;
 // use, or not of the keyspace. Going round and round would only burn time.
 constexpr uint64_t kFruitlessShare = 1000;
 constexpr int64_t kRestUs = 30'000'000;
+// It is worth another look before, if the holes grow by one part in so many.
+constexpr size_t kRestGrowthShare = 8;
+// A reactor that is done with its share looks this often whether the others are.
+constexpr int64_t kOthersMs = 5;
 
-int wanted_percent(const Config& config) {
-  const AllocatorFigures figures = allocator_figures();
+// What has begun goes on to the end of its round, or until half of what is allowed is left: it would soon begin again.
+int wanted_percent(const Config& config, const AllocatorFigures& figures, bool amid_round) {
   const double share = 100 * (figures.fragmentation() - 1);
   const auto lower = static_cast<double>(config.active_defrag_threshold_lower);
   const auto upper = static_cast<double>(std::max(config.active_defrag_threshold_upper, config.active_defrag_threshold_lower + 1));
-  if (share < lower || figures.holes < static_cast<size_t>(config.active_defrag_ignore_bytes)) return 0;
+  if (share < (amid_round ? lower / 2 : lower)) return 0;
+  if (!amid_round && figures.holes < static_cast<size_t>(config.active_defrag_ignore_bytes)) return 0;
   const auto least = static_cast<double>(config.active_defrag_cycle_min);
   const auto most = static_cast<double>(config.active_defrag_cycle_max);
   const double wanted = least + (share - lower) * (most - least) / (upper - lower);
   return static_cast<int>(std::clamp(wanted, least, std::max(least, most)));
 }
 
-// Notes the progress since the last look. True: not now, the last round found next to nothing to move.
-bool rests(Server& server, bool wanted) {
-  DefragFigures& defrag = server.defrag;
-  DefragProgress& seen = defrag.progress;
-  const uint64_t rounds = defrag.rounds.load(std::memory_order_relaxed);
-  const uint64_t hits = defrag.moved.load(std::memory_order_relaxed);
-  const uint64_t asked = defrag.asked.load(std::memory_order_relaxed);
-  if (!wanted) {
-    seen = {rounds, hits, asked, 0};
-    return false;
-  }
-  if (seen.rest_until_us != 0) {
-    if (monotonic_us() < seen.rest_until_us) return true;
-    seen = {rounds, hits, asked, 0};
-    return false;
-  }
-  // Twice: the round that was under way, and a whole one.
-  if (rounds - seen.rounds < 2) return false;
-  const bool fruitless = (hits - seen.hits) * kFruitlessShare <= asked - seen.asked;
-  seen = {rounds, hits, asked, fruitless ? monotonic_us() + kRestUs : 0};
-  return fruitless;
+// True: not now, the last whole round found next to nothing to move, and there are hardly more holes since.
+bool rests(DefragProgress& seen, size_t holes) {
+  if (seen.rest_until_us == 0) return false;
+  seen.rest_holes = std::min(seen.rest_holes, holes);
+  if (monotonic_us() < seen.rest_until_us && holes - seen.rest_holes <= seen.rest_holes / kRestGrowthShare) return true;
+  seen.rest_until_us = 0;
+  return false;
 }
+
+// At the end of a round.
+void begin_next_round(DefragFigures& defrag, size_t holes) {
+  DefragProgress& seen = defrag.progress;
+  const uint64_t moved = defrag.moved.load(std::memory_order_relaxed);
+  const uint64_t asked = defrag.asked.load(std::memory_order_relaxed);
+  const bool left_out = defrag.left_out.exchange(false, std::memory_order_relaxed);
+  if (seen.whole && !left_out && (moved - seen.moved) * kFruitlessShare <= asked - seen.asked) {
+    seen.rest_until_us = monotonic_us() + kRestUs;
+    seen.rest_holes = holes;
+  }
+  seen.moved = moved;
+  seen.asked = asked;
+  seen.whole = true;
+  defrag.shares_done.store(0, std::memory_order_release);
+}
+
+uint64_t all_shares(const Server& server) { return ~uint64_t{0} >> (64 - server.clients->reactor_count()); }
 
 }  // namespace
 
-// By timer on one reactor: how much of the time is worth spending, in percent; 0: none.
+// By timer, and whenever a round is done: how much of the time is worth spending, in percent; 0: none.
 void decide_defrag(Server& server) {
   const Config& config = server.config->current();
   DefragFigures& defrag = server.defrag;
+  const bool runs = defrag.running_percent.load(std::memory_order_relaxed) != 0;
+  const bool round_done = defrag.shares_done.load(std::memory_order_acquire) == all_shares(server);
   // Beside a child every moved byte would be copied by the kernel as well.
   const bool child = server.persistence != nullptr && server.persistence->child().running();
-  int percent = config.activedefrag && !child ? wanted_percent(config) : 0;
-  if (rests(server, percent != 0)) percent = 0;
+  int percent = 0;
+  if (config.activedefrag || round_done) {
+    const AllocatorFigures figures = allocator_figures();
+    if (round_done) begin_next_round(defrag, figures.holes);
+    const bool resting = rests(defrag.progress, figures.holes);
+    if (config.activedefrag && !child && !resting) percent = wanted_percent(config, figures, runs && !round_done);
+  }
+  if (runs && percent == 0 && !round_done) defrag.progress.whole = false;
   defrag.running_percent.store(percent, std::memory_order_relaxed);
   const int64_t since_us = defrag.since_us.load(std::memory_order_relaxed);
   if (percent != 0 && since_us == 0) defrag.since_us.store(monotonic_us(), std::memory_order_relaxed);
@@ -99,6 +116,12 @@ void Dispatcher::continue_defrag(Reactor& reactor) {
     defrag_.pause_owed_us = 0;
     return;
   }
+  auto again = [this, &reactor] { continue_defrag(reactor); };
+  if ((server_.defrag.shares_done.load(std::memory_order_acquire) >> reactor.index() & 1) != 0) {
+    defrag_.scheduled = true;
+    reactor.after(kOthersMs, std::move(again));
+    return;
+  }
   begin_turn();
   const int64_t began_us = monotonic_us();
   defrag_slice(reactor.index(), server_.clients->reactor_count(), false, began_us + kSliceUs);
@@ -112,7 +135,6 @@ void Dispatcher::continue_defrag(Reactor& reactor) {
   // Not turn after turn, while a shard is in use.
   if (defrag_.refusals != 0) defrag_.pause_owed_us = std::max(defrag_.pause_owed_us, kPauseMinUs);
   defrag_.scheduled = true;
-  auto again = [this, &reactor] { continue_defrag(reactor); };
   if (defrag_.pause_owed_us < kPauseMinUs) return reactor.next_turn(std::move(again));
   reactor.after(defrag_.pause_owed_us / 1000, std::move(again));
 }
@@ -131,18 +153,18 @@ void Dispatcher::defrag_beside_replay() {
   }
   const int64_t percent = server_.defrag.running_percent.load(std::memory_order_relaxed);
   const int64_t worked_us = began_us - std::exchange(defrag_.ended_us, began_us);
-  if (percent == 0) return;
+  if (percent == 0 || server_.defrag.shares_done.load(std::memory_order_acquire) == all_shares(server_)) return;
   const int64_t slice_us = std::min(worked_us * percent / std::max<int64_t>(100 - percent, 1), kReplaySliceUsMax);
   defrag_slice(0, 1, true, began_us + slice_us);
   defrag_.ended_us = monotonic_us();
 }
 
+// Ends with its time, or with the reactor's share of the round.
 void Dispatcher::defrag_slice(size_t reactor, size_t reactors, bool owns_all, int64_t deadline_us) {
   const size_t mine = (kShards - reactor + reactors - 1) / reactors;
   const size_t parts = mine + (reactor == 0 ? 1 : 0);
-  const uint64_t hits = defrag_.mover.hits();
-  const uint64_t misses = defrag_.mover.misses();
-  for (size_t steps = 0; steps < parts && monotonic_us() < deadline_us; ++steps) {
+  if (std::exchange(defrag_.parts, parts) != parts) defrag_.go_to(0);
+  while (monotonic_us() < deadline_us) {
     // What this thread's cache keeps would hold slabs that are otherwise empty.
     if (defrag_.at_begin()) Defragmenter::flush_thread_cache();
     const size_t index = reactor + defrag_.shard * reactors;
@@ -157,29 +179,35 @@ void Dispatcher::defrag_slice(size_t reactor, size_t reactors, bool owns_all, in
     } else if (++defrag_.refusals < kRefusalsMax) {
       break;
     } else {
-      defrag_.left_out = true;
+      server_.defrag.left_out.store(true, std::memory_order_relaxed);
     }
-    defrag_.next_part(parts);
-    if (defrag_.shard == 0) end_defrag_round(reactor, reactors);
+    defrag_.go_to((defrag_.shard + 1) % parts);
+    if (defrag_.shard == 0) {
+      count_defrag();
+      return end_defrag_share(owns_all ? all_shares(server_) : uint64_t{1} << reactor);
+    }
   }
-  const uint64_t moved = defrag_.mover.hits() - hits;
-  const uint64_t left = defrag_.mover.misses() - misses;
-  server_.defrag.moved.fetch_add(moved, std::memory_order_relaxed);
-  server_.defrag.asked.fetch_add(moved + left, std::memory_order_relaxed);
-  server_.defrag.hits.fetch_add(moved, std::memory_order_relaxed);
-  server_.defrag.misses.fetch_add(left, std::memory_order_relaxed);
+  count_defrag();
 }
 
-// A round is done when each reactor has done its share, however often others have done theirs meanwhile.
-void Dispatcher::end_defrag_round(size_t reactor, size_t reactors) {
-  if (std::exchange(defrag_.left_out, false)) return;
+void Dispatcher::count_defrag() {
   DefragFigures& defrag = server_.defrag;
-  const uint64_t all = ~uint64_t{0} >> (64 - reactors);
-  const uint64_t mine = uint64_t{1} << reactor;
-  const uint64_t before = defrag.reactors_done.fetch_or(mine, std::memory_order_relaxed);
-  if ((before & mine) != 0 || (before | mine) != all) return;
-  defrag.reactors_done.store(0, std::memory_order_relaxed);
-  defrag.rounds.fetch_add(1, std::memory_order_relaxed);
+  const uint64_t moved = defrag_.mover.hits() - std::exchange(defrag_.counted_hits, defrag_.mover.hits());
+  const uint64_t left = defrag_.mover.misses() - std::exchange(defrag_.counted_misses, defrag_.mover.misses());
+  defrag.moved.fetch_add(moved, std::memory_order_relaxed);
+  defrag.asked.fetch_add(moved + left, std::memory_order_relaxed);
+  defrag.hits.fetch_add(moved, std::memory_order_relaxed);
+  defrag.misses.fetch_add(left, std::memory_order_relaxed);
+}
+
+// A round is done when each reactor has done its share. Whether there is another one is then seen at once: those that go
+// round and round until a timer finds that it is enough look at everything in vain.
+void Dispatcher::end_defrag_share(uint64_t shares) {
+  const uint64_t all = all_shares(server_);
+  if ((server_.defrag.shares_done.fetch_or(shares, std::memory_order_acq_rel) | shares) != all) return;
+  Reactor& first = server_.clients->reactor(0);
+  if (first.on_thread()) return decide_defrag(server_);
+  first.post([&server = server_] { decide_defrag(server); });
 }
 
 // Goes on where the slice before stopped. False: time is up.

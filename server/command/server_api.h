@@ -68,10 +68,13 @@ class PauseState {
 
 // Active defragmentation (server/dispatch_defrag.cc).
 struct DefragProgress {
-  uint64_t rounds = 0;
-  uint64_t hits = 0;
+  // Of this round over the whole keyspace: what had been moved and looked at when it began, and whether it goes through
+  // without a break.
+  uint64_t moved = 0;
   uint64_t asked = 0;
+  bool whole = true;
   int64_t rest_until_us = 0;  // monotonic; 0: not resting
+  size_t rest_holes = 0;      // the fewest bytes since the rest began
 };
 
 struct DefragFigures {
@@ -79,10 +82,11 @@ struct DefragFigures {
   std::atomic<int64_t> since_us{0};     // monotonic; 0: not running
   std::atomic<int64_t> total_us{0};
   std::atomic<uint64_t> hits{0}, misses{0}, key_hits{0}, key_misses{0};
-  // The same blocks moved and looked at, and rounds over the whole keyspace: not reset by CONFIG RESETSTAT.
-  std::atomic<uint64_t> moved{0}, asked{0}, rounds{0};
-  std::atomic<uint64_t> reactors_done{0};  // with their share of this round, a bit each
-  DefragProgress progress;  // what decide_defrag() saw last, on its reactor
+  // The same blocks moved and looked at: not reset by CONFIG RESETSTAT.
+  std::atomic<uint64_t> moved{0}, asked{0};
+  std::atomic<uint64_t> shares_done{0};  // of this round, a bit for each reactor
+  std::atomic<bool> left_out{false};     // a shard of this round was in use all the time
+  DefragProgress progress;               // what decide_defrag() saw last, on its reactor
 };
 
 struct Server {

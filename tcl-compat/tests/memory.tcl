@@ -229,6 +229,55 @@ with_server {enable-debug-command yes active-defrag-ignore-bytes 1mb active-defr
     }
 }
 
+with_server {io-threads 1 active-defrag-ignore-bytes 1mb active-defrag-threshold-lower 5 active-defrag-cycle-min 65
+             active-defrag-cycle-max 75} {
+    test "activedefrag stops with the round that has done enough" {
+        if {[catch {r CONFIG SET activedefrag yes}]} return
+        r CONFIG SET activedefrag no list-max-listpack-size 5
+        # 20,000 nodes, between those of another list.
+        r EVAL {
+            for i = 1, 100000 do
+                redis.call('RPUSH', 'keep', string.rep('k', 100))
+                redis.call('RPUSH', 'drop', string.rep('d', 100))
+            end
+            redis.call('DEL', 'drop')} 0
+        wait_for "the background's work" 30 {[info_field lazyfree_pending_objects] == 0}
+        set before [info_field allocator_frag_bytes]
+        r CONFIG SET activedefrag yes
+        wait_for "the end of defragmentation" 60 {[info_field active_defrag_hits] > 5000 && [info_field active_defrag_running] == 0}
+        expect_true {[info_field allocator_frag_bytes] < $before / 4} "[info_field allocator_frag_bytes] of $before bytes are left"
+        expect_true {[info_field active_defrag_misses] < 2 * 20000} "[info_field active_defrag_misses] nodes were looked at in vain"
+        expect 100000 [r LLEN keep]
+        r CONFIG SET activedefrag no
+    }
+    test "activedefrag rests where nothing can be moved, until there are more holes" {
+        if {[catch {r CONFIG SET activedefrag yes}]} return
+        r CONFIG SET activedefrag no
+        r FLUSHALL SYNC
+        r EVAL {for i = 1, 30000 do redis.call('SET', 'small:' .. i, i) end} 0
+        # Queued commands stay where they are.
+        set clients [list [connect] [connect]]
+        foreach client $clients { command $client MULTI }
+        for {set i 0} {$i < 10000} {incr i} {
+            foreach client $clients { expect QUEUED [command $client SET queued:$i [string repeat q 400]] }
+        }
+        command [lindex $clients 1] DISCARD
+        r CONFIG RESETSTAT
+        r CONFIG SET activedefrag yes
+        wait_for "a rest" 60 {[info_field active_defrag_misses] > 30000 && [info_field active_defrag_running] == 0}
+        expect_true {[info_field allocator_frag_bytes] > 3000000} "only [info_field allocator_frag_bytes] bytes of holes"
+        set moved [info_field active_defrag_hits]
+        r EVAL {
+            for i = 1, 20000 do redis.call('SET', 'key:' .. i, string.rep('v', 1000)) end
+            for i = 1, 20000, 2 do redis.call('DEL', 'key:' .. i) end} 0
+        # A rest that nothing ends takes thirty seconds.
+        wait_for "the end of the rest" 15 {[info_field active_defrag_hits] > $moved + 1000}
+        expect 10000 [llength [command [lindex $clients 0] EXEC]]
+        r CONFIG SET activedefrag no
+        foreach client $clients { close $client }
+    }
+}
+
 with_server {enable-debug-command yes io-threads 1 appendonly yes active-defrag-ignore-bytes 1mb active-defrag-threshold-lower 5
              active-defrag-cycle-min 40 active-defrag-cycle-max 60} {
     test "activedefrag moves the bodies of scripts, and those of flushed scripts go at once" {
