@@ -108,6 +108,13 @@ MEMORY = [
     ("small lists of 5 elements", "RPUSH {seq} a b c d e", 300000, None),
 ]
 
+# name, clients, channels of each, whether these are the same for all
+SUBSCRIPTIONS = [
+    ("subscription of one client to 200,000 channels of 14 bytes", 1, 200000, True),
+    ("subscription of 1,000 clients to the same 100 channels", 1000, 100, True),
+    ("subscription of 1,000 clients to 100 channels of their own", 1000, 100, False),
+]
+
 # What the victim's GETs run beside: name, set-up pipeline (command, count), command, at most this many times
 TAIL = [
     ("nothing", [], None, 0),
@@ -263,7 +270,36 @@ class Bench:
                     row.append(f"{used / done['requests']:.1f} ({rss / done['requests']:.0f})" + (" " + done["first_error"] if done["errors"] else ""))
             rows.append(row)
             print("  " + "  ".join(row), flush=True)
+        for name, clients, channels, same in SUBSCRIPTIONS:
+            row = [name]
+            for racer in racers:
+                with racer.start() as server:
+                    row.append(self.subscription_bytes(server, self.scale(clients), self.scale(channels), same))
+            rows.append(row)
+            print("  " + "  ".join(row), flush=True)
         self.table(["what", *[r.name for r in racers]], rows)
+
+    def subscription_bytes(self, server, clients, channels, same):
+        """Looked at before and after when the clients have been idle for so long that their buffers are small again."""
+        at_once, idle_s = 100, 10
+        control = server.connect(timeout=60)
+        subscribers = [server.connect(timeout=60) for _ in range(clients)]
+        for subscriber in subscribers:
+            subscriber.call("PING")
+        time.sleep(idle_s)
+        used, rss = int(control.info("memory")["used_memory"]), server.rss_bytes()
+        for index, subscriber in enumerate(subscribers):
+            names = [f"channel:{channel + (0 if same else index * channels):06}" for channel in range(channels)]
+            for first in range(0, channels, at_once):
+                subscriber.send("SUBSCRIBE", *names[first:first + at_once])
+                for _ in names[first:first + at_once]:
+                    subscriber.read()
+        time.sleep(idle_s)
+        used = int(control.info("memory")["used_memory"]) - used
+        rss = server.rss_bytes() - rss
+        for subscriber in subscribers:
+            subscriber.close()
+        return f"{used / (clients * channels):.1f} ({rss / (clients * channels):.0f})"
 
     def scaling(self):
         self.say("## Scaling: one reactor and two\n")

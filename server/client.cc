@@ -581,10 +581,12 @@ void Client::evict() {
 
 // What the session lists by name: subscriptions, watched keys, prefixes.
 size_t Client::registry_bytes() const {
-  constexpr size_t kTreeNodeBytes = 96;  // of a subscription, with its name
-  constexpr size_t kListedBytes = 48;    // of a watched key or a prefix, with its name
-  const size_t names = session_.channels.size() + session_.patterns.size() + session_.shard_channels.size();
-  return names * kTreeNodeBytes + session_.watched.size() * (sizeof(WatchedKey) + kListedBytes) +
+  constexpr size_t kSubscriptionBytes = 64;  // its share of the tables, and of the channel with its name
+  constexpr size_t kListedBytes = 48;        // of a watched key or a prefix, with its name
+  const SharedSession& shared = *session_.shared;
+  const auto relaxed = std::memory_order_relaxed;
+  const size_t names = size_t{shared.channels.load(relaxed)} + shared.patterns.load(relaxed) + shared.shard_channels.load(relaxed);
+  return names * kSubscriptionBytes + session_.watched.size() * (sizeof(WatchedKey) + kListedBytes) +
          session_.tracking_prefixes.size() * (sizeof(std::string) + kListedBytes);
 }
 

@@ -13,16 +13,6 @@ namespace {
 
 thread_local PubSub::Held* held_here = nullptr;
 
-// What others see of a client's subscriptions.
-void publish_figures(Session& session) {
-  SharedSession& shared = *session.shared;
-  shared.channels.store(static_cast<uint32_t>(session.channels.size()), std::memory_order_relaxed);
-  shared.patterns.store(static_cast<uint32_t>(session.patterns.size()), std::memory_order_relaxed);
-  shared.shard_channels.store(static_cast<uint32_t>(session.shard_channels.size()), std::memory_order_relaxed);
-  const bool any = !session.channels.empty() || !session.patterns.empty() || !session.shard_channels.empty();
-  any ? session.set(kSessionPubsub) : session.clear(kSessionPubsub);
-}
-
 char* put(char* to, std::string_view bytes) {
   if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
   return to + bytes.size();
@@ -34,19 +24,28 @@ char* put_bulk(char* to, std::string_view bytes) {
   return put(put(put(to, "\r\n"), bytes), "\r\n");
 }
 
-// In RESP2; in RESP3 only the first byte is another.
-SharedBytes encode(PubSubKind kind, std::string_view name, std::string_view channel, std::string_view message) {
+// One message, and where its first bulk behind the kind lies: what the receivers are subscribed to.
+struct Encoding {
+  SharedBytes resp2;  // in RESP3 only the first byte is another
+  std::string_view name;
+};
+
+Encoding encode(PubSubKind kind, std::string_view name, std::string_view channel, std::string_view message) {
   constexpr size_t kFraming = 100;
+  constexpr size_t kLineEnd = 2;
   SharedBytes bytes = SharedBytes::allocate(name.size() + channel.size() + message.size() + kFraming);
   char* end = bytes.data();
   if (kind == PubSubKind::kPattern) {
     end = put_bulk(put(end, "*4\r\n$8\r\npmessage\r\n"), name);
   } else {
     end = put(end, kind == PubSubKind::kShardChannel ? "*3\r\n$8\r\nsmessage\r\n" : "*3\r\n$7\r\nmessage\r\n");
+    end = put_bulk(end, name);
   }
-  end = put_bulk(put_bulk(end, channel), message);
+  const std::string_view written(end - kLineEnd - name.size(), name.size());
+  if (kind == PubSubKind::kPattern) end = put_bulk(end, channel);
+  end = put_bulk(end, message);
   bytes.resize(static_cast<size_t>(end - bytes.data()));
-  return bytes;
+  return {std::move(bytes), written};
 }
 
 // One message in the two versions of the protocol.
@@ -70,97 +69,118 @@ class Encoded {
 
 }  // namespace
 
-SubscriptionSet& subscriptions_of(Session& session, PubSubKind kind) {
-  switch (kind) {
-    case PubSubKind::kPattern:
-      return session.patterns;
-    case PubSubKind::kShardChannel:
-      return session.shard_channels;
-    default:
-      return session.channels;
-  }
-}
-
 PubSub::Hold::Hold(Held* held) : before_(held_here) {
   if (held_here == nullptr) held_here = held;
 }
 
 PubSub::Hold::~Hold() { held_here = before_; }
 
+PubSub::~PubSub() {
+  for (const ChannelTable& channels : channels_) {
+    channels.for_each([](Channel* channel, bool) { Channel::destroy(channel); });
+  }
+}
+
 bool PubSub::subscribe(PubSubKind kind, Session& session, std::string_view name) {
-  if (!subscriptions_of(session, kind).emplace(name).second) return false;
-  publish_figures(session);
+  const uint64_t hash = hash_bytes(name);
   LockGuard guard(mutex_);
-  const auto reactor = static_cast<size_t>(session.shared->reactor.load(std::memory_order_relaxed));
-  names_of(kind)[std::string(name)].to_change().push_back({session.shared, reactor});
-  publish_counts();
+  if (session.subscriber == nullptr) session.subscriber.reset(std::make_unique<Subscriber>(session.shared).release());
+  ChannelTable& own = session.subscriber->of(kind);
+  Channel* channel = of(kind).find_item(hash, name);
+  if (channel == nullptr) {
+    channel = Channel::make(name);
+    of(kind).insert(hash, channel);
+  } else if (own.find(hash, name) != nullptr) {
+    return false;
+  }
+  own.insert(hash, channel);
+  channel->audience.add(session.subscriber.get());
+  publish_figures(session);
   return true;
 }
 
 bool PubSub::unsubscribe(PubSubKind kind, Session& session, std::string_view name) {
-  SubscriptionSet& own = subscriptions_of(session, kind);
-  const auto it = own.find(name);
-  if (it == own.end()) return false;
-  {
-    LockGuard guard(mutex_);
-    remove(kind, name, session.id());
-    publish_counts();
-  }
-  own.erase(it);
+  const uint64_t hash = hash_bytes(name);
+  LockGuard guard(mutex_);
+  if (session.subscriber == nullptr) return false;
+  Channel* channel = session.subscriber->of(kind).erase(hash, name);
+  if (channel == nullptr) return false;
+  leave(of(kind), hash, channel, session.subscriber.get());
   publish_figures(session);
   return true;
 }
 
 void PubSub::forget(Session& session) {
   if (!session.has(kSessionPubsub)) return;
-  {
-    LockGuard guard(mutex_);
-    for (size_t kind = 0; kind < kPubSubKinds; ++kind) {
-      for (const std::string& name : subscriptions_of(session, static_cast<PubSubKind>(kind))) {
-        remove(static_cast<PubSubKind>(kind), name, session.id());
-      }
-    }
-    publish_counts();
+  LockGuard guard(mutex_);
+  Subscriber* subscriber = session.subscriber.get();
+  for (size_t kind = 0; kind < kPubSubKinds; ++kind) {
+    ChannelTable& all = channels_[kind];
+    ChannelTable& own = subscriber->channels[kind];
+    own.for_each([&](Channel* channel, bool) { leave(all, ChannelTraits::hash(channel), channel, subscriber); });
+    own.clear();
   }
-  session.channels.clear();
-  session.patterns.clear();
-  session.shard_channels.clear();
   publish_figures(session);
 }
 
-void PubSub::remove(PubSubKind kind, std::string_view name, uint64_t client_id) {
-  Names& names = names_of(kind);
-  const auto it = names.find(name);
-  if (it == names.end()) return;
-  Subscribers& subscribers = it->second.to_change();
-  std::erase_if(subscribers, [client_id](const Subscriber& subscriber) { return subscriber.shared->id == client_id; });
-  if (subscribers.empty()) names.erase(it);
+// The channel goes with the last one who listens to it.
+void PubSub::leave(ChannelTable& channels, uint64_t hash, Channel* channel, const Subscriber* subscriber) {
+  channel->audience.remove(subscriber);
+  if (!channel->audience.empty()) return;
+  channels.erase(hash, channel->name());
+  Channel::destroy(channel);
 }
 
-void PubSub::publish_counts() {
-  for (size_t kind = 0; kind < kPubSubKinds; ++kind) counts_[kind].store(names_[kind].size(), std::memory_order_relaxed);
+// What others see of a client's subscriptions, and of all. A client without any needs no place here.
+void PubSub::publish_figures(Session& session) {
+  SharedSession& shared = *session.shared;
+  Subscriber& subscriber = *session.subscriber;
+  const auto count_of = [&](PubSubKind kind) { return static_cast<uint32_t>(subscriber.of(kind).size()); };
+  shared.channels.store(count_of(PubSubKind::kChannel), std::memory_order_relaxed);
+  shared.patterns.store(count_of(PubSubKind::kPattern), std::memory_order_relaxed);
+  shared.shard_channels.store(count_of(PubSubKind::kShardChannel), std::memory_order_relaxed);
+  subscriber.idle() ? session.clear(kSessionPubsub) : session.set(kSessionPubsub);
+  if (subscriber.idle()) session.subscriber = nullptr;
+  for (size_t kind = 0; kind < kPubSubKinds; ++kind)
+    counts_[kind].store(channels_[kind].size(), std::memory_order_relaxed);
+}
+
+std::vector<std::string> PubSub::subscriptions(PubSubKind kind, const Session& session) const {
+  std::vector<std::string> found;
+  LockGuard guard(mutex_);
+  if (session.subscriber == nullptr) return found;
+  const ChannelTable& own = session.subscriber->of(kind);
+  found.reserve(own.size());
+  own.for_each([&](const Channel* channel, bool) { found.emplace_back(channel->name()); });
+  return found;
+}
+
+bool PubSub::any_subscription(const Session& session,
+                              const std::function<bool(PubSubKind, std::string_view)>& holds) const {
+  LockGuard guard(mutex_);
+  bool any = false;
+  for (size_t i = 0; i < kPubSubKinds && session.subscriber != nullptr; ++i) {
+    const auto kind = static_cast<PubSubKind>(i);
+    session.subscriber->of(kind).for_each(
+        [&](const Channel* channel, bool) { any = any || holds(kind, channel->name()); });
+  }
+  return any;
 }
 
 // --- Delivery.
 
-// One publish to the subscribers of one name.
+// One publish to those who listen to one name.
 struct PubSub::Message {
   PubSubKind kind;
-  std::string name;
   SharedBytes resp2;
-  std::shared_ptr<const Subscribers> subscribers;
+  std::string_view name;  // inside resp2
+  Audience audience;
 };
 
-PubSub::Subscribers& PubSub::Channel::to_change() {
-  if (std::exchange(handed_out, false)) list = std::make_shared<Subscribers>(*list);
-  return *list;
-}
-
-size_t PubSub::send(PubSubKind kind, std::string_view name, Channel* to, std::string_view channel,
-                    std::string_view text, Messages* now) {
-  to->handed_out = true;
-  const size_t receivers = to->list->size();
-  Message message{kind, std::string(name), encode(kind, name, channel, text), to->list};
+size_t PubSub::send(PubSubKind kind, const Channel& to, std::string_view channel, std::string_view text,
+                    Messages* now) {
+  Encoding encoding = encode(kind, to.name(), channel, text);
+  Message message{kind, std::move(encoding.resp2), encoding.name, to.audience.snapshot()};
   if (held_here != nullptr) {
     held_here->push_back([this, shared = std::make_shared<const Message>(std::move(message))] { send_held(shared); });
   } else if (may_hand_out_here()) {
@@ -168,11 +188,11 @@ size_t PubSub::send(PubSubKind kind, std::string_view name, Channel* to, std::st
   } else {
     post(std::make_shared<const Message>(std::move(message)));
   }
-  return receivers;
+  return to.audience.size();
 }
 
-// The only reactor's own messages take no detour through its mailbox. With several reactors they all do, so that messages
-// of different publishers come in one order everywhere.
+// The only reactor's own messages take no detour through its mailbox. With several reactors they all do, so that
+// messages of different publishers come in one order everywhere.
 bool PubSub::may_hand_out_here() const {
   return clients_->reactor_count() == 1 && clients_->reactor(0).on_thread();
 }
@@ -183,11 +203,7 @@ void PubSub::send_held(const std::shared_ptr<const Message>& message) {
 
 void PubSub::post(const std::shared_ptr<const Message>& message) {
   uint64_t reactors = 0;
-  const uint64_t all = (uint64_t{1} << clients_->reactor_count()) - 1;
-  for (const Subscriber& subscriber : *message->subscribers) {
-    reactors |= uint64_t{1} << subscriber.reactor;
-    if (reactors == all) break;
-  }
+  message->audience.for_each([&](const Subscriber* subscriber) { reactors |= uint64_t{1} << subscriber->reactor; });
   for (size_t reactor = 0; reactor < clients_->reactor_count(); ++reactor) {
     if ((reactors >> reactor & 1) == 0) continue;
     clients_->reactor(reactor).post([this, reactor, message] { hand_out(reactor, *message); });
@@ -196,58 +212,70 @@ void PubSub::post(const std::shared_ptr<const Message>& message) {
 
 // Nobody has come or gone since the message was published.
 bool PubSub::is_current(const Message& message) const {
-  LockGuard guard(mutex_);
-  const Names& names = names_[static_cast<size_t>(message.kind)];
-  const auto it = names.find(message.name);
-  return it != names.end() && it->second.list == message.subscribers;
+  const Channel* channel = of(message.kind).find_item(hash_bytes(message.name), message.name);
+  return channel != nullptr && channel->audience.is(message.audience);
+}
+
+// Whoever has unsubscribed since must not get the message after the confirmation.
+Audience PubSub::still_listening(size_t reactor, const Message& message) {
+  Audience audience;
+  const uint64_t hash = hash_bytes(message.name);
+  message.audience.for_each([&](Subscriber* subscriber) {
+    if (subscriber->reactor != reactor || subscriber->of(message.kind).find(hash, message.name) == nullptr) return;
+    audience.add(subscriber);
+  });
+  return audience;
 }
 
 void PubSub::hand_out(size_t reactor, const Message& message) {
-  const bool current = is_current(message);
-  Encoded encoded(message.resp2);
-  for (const Subscriber& subscriber : *message.subscribers) {
-    if (subscriber.reactor != reactor) continue;
-    ClientPort* port = subscriber.shared->port;
-    if (port == nullptr) continue;
-    // Whoever has unsubscribed since must not get the message after the confirmation.
-    if (!current && !subscriptions_of(port->session(), message.kind).contains(message.name)) continue;
-    port->deliver_shared(encoded.of(port->session()));
+  Audience rest;
+  const Audience* audience = &message.audience;
+  {
+    LockGuard guard(mutex_);
+    if (!is_current(message)) {
+      rest = still_listening(reactor, message);
+      audience = &rest;
+    }
   }
+  Encoded encoded(message.resp2);
+  audience->for_each([&](const Subscriber* subscriber) {
+    if (subscriber->reactor != reactor) return;
+    ClientPort* port = subscriber->session->port;
+    if (port != nullptr) port->deliver_shared(encoded.of(port->session()));
+  });
 }
 
 // At once: nobody can have unsubscribed. But the reply of a blocked client may be on its way to it by post: what is
 // published later stays behind it.
 void PubSub::hand_out_here(const Message& message) {
-  auto blocked = std::make_shared<Subscribers>();
+  Audience blocked;
   Encoded encoded(message.resp2);
-  for (const Subscriber& subscriber : *message.subscribers) {
-    ClientPort* port = subscriber.shared->port;
-    if (port == nullptr) continue;
+  message.audience.for_each([&](Subscriber* subscriber) {
+    ClientPort* port = subscriber->session->port;
+    if (port == nullptr) return;
     if (port->session().has(kSessionBlocked)) [[unlikely]] {
-      blocked->push_back(subscriber);
+      blocked.add(subscriber);
     } else {
       port->deliver_shared(encoded.of(port->session()));
     }
-  }
-  if (blocked->empty()) return;
-  post(std::make_shared<const Message>(
-      Message{message.kind, message.name, message.resp2.share(), std::move(blocked)}));
+  });
+  if (blocked.empty()) return;
+  post(std::make_shared<const Message>(Message{message.kind, message.resp2.share(), message.name, std::move(blocked)}));
 }
 
 size_t PubSub::publish(std::string_view channel, std::string_view message) {
   if (count(PubSubKind::kChannel) == 0 && count(PubSubKind::kPattern) == 0) return 0;
+  const uint64_t hash = hash_bytes(channel);
   size_t receivers = 0;
   Messages now;
   {
     LockGuard guard(mutex_);
-    Names& channels = names_of(PubSubKind::kChannel);
-    if (const auto it = channels.find(channel); it != channels.end()) {
-      receivers += send(PubSubKind::kChannel, channel, &it->second, channel, message, &now);
-    }
-    for (auto& [pattern, subscribers] : names_of(PubSubKind::kPattern)) {
-      if (!glob_match(pattern, channel)) continue;
-      receivers += send(PubSubKind::kPattern, pattern, &subscribers, channel, message, &now);
-    }
+    const Channel* exact = of(PubSubKind::kChannel).find_item(hash, channel);
+    if (exact != nullptr) receivers += send(PubSubKind::kChannel, *exact, channel, message, &now);
+    of(PubSubKind::kPattern).for_each([&](const Channel* pattern, bool) {
+      if (!glob_match(pattern->name(), channel)) return;
+      receivers += send(PubSubKind::kPattern, *pattern, channel, message, &now);
+    });
   }
   for (const Message& each : now) hand_out_here(each);
   return receivers;
@@ -255,14 +283,14 @@ size_t PubSub::publish(std::string_view channel, std::string_view message) {
 
 size_t PubSub::publish_to_shard(std::string_view channel, std::string_view message) {
   if (count(PubSubKind::kShardChannel) == 0) return 0;
+  const uint64_t hash = hash_bytes(channel);
   size_t receivers = 0;
   Messages now;
   {
     LockGuard guard(mutex_);
-    Names& channels = names_of(PubSubKind::kShardChannel);
-    const auto it = channels.find(channel);
-    if (it == channels.end()) return 0;
-    receivers = send(PubSubKind::kShardChannel, channel, &it->second, channel, message, &now);
+    const Channel* exact = of(PubSubKind::kShardChannel).find_item(hash, channel);
+    if (exact == nullptr) return 0;
+    receivers = send(PubSubKind::kShardChannel, *exact, channel, message, &now);
   }
   for (const Message& each : now) hand_out_here(each);
   return receivers;
@@ -271,17 +299,56 @@ size_t PubSub::publish_to_shard(std::string_view channel, std::string_view messa
 std::vector<std::string> PubSub::names(PubSubKind kind, const std::string_view* pattern) const {
   std::vector<std::string> found;
   LockGuard guard(mutex_);
-  for (const auto& [name, subscribers] : names_[static_cast<size_t>(kind)]) {
-    if (pattern == nullptr || glob_match(*pattern, name)) found.push_back(name);
-  }
+  of(kind).for_each([&](const Channel* channel, bool) {
+    if (pattern == nullptr || glob_match(*pattern, channel->name())) found.emplace_back(channel->name());
+  });
   return found;
 }
 
 size_t PubSub::subscribers(PubSubKind kind, std::string_view name) const {
   LockGuard guard(mutex_);
-  const Names& names = names_[static_cast<size_t>(kind)];
-  const auto it = names.find(name);
-  return it == names.end() ? 0 : it->second.list->size();
+  const Channel* channel = of(kind).find_item(hash_bytes(name), name);
+  return channel == nullptr ? 0 : channel->audience.size();
+}
+
+// --- Defragmentation.
+
+// A cursor is a kind and a cursor of its table.
+uint64_t PubSub::relocate(uint64_t cursor, size_t count, BlockMover& mover) {
+  const auto kind = static_cast<PubSubKind>(cursor >> ChannelTable::kCursorBits);
+  uint64_t place = cursor & ((uint64_t{1} << ChannelTable::kCursorBits) - 1);
+  std::vector<Channel*> met;
+  size_t seen = 0;
+  LockGuard guard(mutex_);
+  ChannelTable& channels = of(kind);
+  do {
+    met.clear();
+    channels.move_memory(place, mover);
+    place = channels.scan(place, [&met](Channel* channel) { met.push_back(channel); });
+    for (Channel* channel : met) seen += relocate_channel(kind, channels, channel, mover);
+  } while (place != 0 && seen < count);
+  if (place != 0) return static_cast<uint64_t>(kind) << ChannelTable::kCursorBits | place;
+  const size_t next = static_cast<size_t>(kind) + 1;
+  return next == kPubSubKinds ? 0 : static_cast<uint64_t>(next) << ChannelTable::kCursorBits;
+}
+
+// With it go its list, and of its listeners' tables the segments that begin with it. Returns how much that was to look
+// at.
+size_t PubSub::relocate_channel(PubSubKind kind, ChannelTable& channels, Channel* channel, BlockMover& mover) {
+  // The channel is one block: not worth finding it in very many tables.
+  constexpr size_t kListenersMax = 256;
+  channel->audience.relocate(mover);
+  if (channel->audience.size() > kListenersMax) return 1;
+  const uint64_t hash = ChannelTraits::hash(channel);
+  Channel* const fresh = mover.wants(channel) ? static_cast<Channel*>(mover.copy(channel)) : channel;
+  fresh->audience.for_each([&](Subscriber* subscriber) {
+    ChannelTable& own = subscriber->of(kind);
+    own.move_memory(hash >> (64 - ChannelTable::kCursorBits), mover);
+    own.find(hash, fresh->name())->set_item(fresh);
+  });
+  channels.find(hash, fresh->name())->set_item(fresh);
+  if (fresh != channel) mover.release(channel);
+  return 1 + fresh->audience.size();
 }
 
 }  // namespace synap

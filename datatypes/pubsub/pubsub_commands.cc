@@ -27,8 +27,9 @@ Words words_of(PubSubKind kind) {
 }
 
 int64_t counted(const Session& session, PubSubKind kind) {
-  if (kind == PubSubKind::kShardChannel) return static_cast<int64_t>(session.shard_channels.size());
-  return static_cast<int64_t>(session.channels.size() + session.patterns.size());
+  const SharedSession& shared = *session.shared;
+  if (kind == PubSubKind::kShardChannel) return shared.shard_channels.load(std::memory_order_relaxed);
+  return int64_t{shared.channels.load(std::memory_order_relaxed)} + shared.patterns.load(std::memory_order_relaxed);
 }
 
 void write_confirmation(Reply& reply, std::string_view word, const std::string_view* name, int64_t count) {
@@ -65,10 +66,7 @@ template <PubSubKind kKind>
 void cmd_unsubscribe(Context& ctx) {
   const std::string_view word = words_of(kKind).unsubscribe;
   std::vector<std::string> all;
-  if (ctx.argc() == 1) {
-    const SubscriptionSet& own = subscriptions_of(ctx.session(), kKind);
-    all.assign(own.begin(), own.end());
-  }
+  if (ctx.argc() == 1) all = ctx.server().pubsub->subscriptions(kKind, ctx.session());
   std::vector<std::string_view> names(all.begin(), all.end());
   if (ctx.argc() > 1) names.assign(ctx.args().begin() + 1, ctx.args().end());
   for (const std::string_view name : names) {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "datatypes/pubsub/pubsub.h"
 #include "server/admin/connection_commands.h"
 #include "server/base/log.h"
 #include "server/base/number.h"
@@ -38,9 +39,12 @@ bool is_concerned(const SharedSession& client, const AclStore::Change& change) {
   return client.user_identity.load(std::memory_order_relaxed) == change.before->identity;
 }
 
-// Whether a client of the changed user may no longer be what it is. On the client's thread.
-bool must_go(const Session& session, const AclStore::Change& change) {
-  return change.after == nullptr || acl_subscriptions_denied(session, *change.after);
+// Whether a client of the changed user may no longer be what it is, or listen to what it does. On the client's thread.
+bool must_go(const PubSub& pubsub, const Session& session, const AclStore::Change& change) {
+  if (change.after == nullptr) return true;
+  return pubsub.any_subscription(session, [&](PubSubKind kind, std::string_view name) {
+    return !acl_may_use_channel(*change.after, name, kind == PubSubKind::kPattern);
+  });
 }
 
 bool may_send_clients_away(const AclStore::Change& change) {
@@ -52,11 +56,11 @@ bool may_send_clients_away(const AclStore::Change& change) {
 
 using Concerned = std::vector<std::pair<uint64_t, AclStore::Change>>;
 
-void close_on_this_thread(ClientDirectory& clients, size_t reactor, const Concerned& concerned) {
+void close_on_this_thread(Server& server, size_t reactor, const Concerned& concerned) {
   for (const auto& [id, change] : concerned) {
-    ClientPort* port = clients.local(reactor, id);
-    const bool closes =
-        port != nullptr && is_concerned(*port->session().shared, change) && must_go(port->session(), change);
+    ClientPort* port = server.clients->local(reactor, id);
+    const bool closes = port != nullptr && is_concerned(*port->session().shared, change) &&
+                        must_go(*server.pubsub, port->session(), change);
     if (closes) port->close(false);
   }
 }
@@ -75,7 +79,7 @@ std::vector<Concerned> find_concerned(Context& ctx, std::span<const AclStore::Ch
     if (found == by_user.end()) continue;
     const AclStore::Change& change = *found->second;
     if (client->id == ctx.session().id()) {
-      if (must_go(ctx.session(), change)) ctx.session().set(kSessionCloseAfterReply);
+      if (must_go(*ctx.server().pubsub, ctx.session(), change)) ctx.session().set(kSessionCloseAfterReply);
     } else {
       by_reactor[static_cast<size_t>(client->reactor.load(std::memory_order_relaxed))].emplace_back(client->id, change);
     }
@@ -92,7 +96,7 @@ bool close_concerned_clients(Context& ctx, std::span<const AclStore::Change> cha
   for (size_t i = 0; i < by_reactor.size(); ++i) {
     if (by_reactor[i].empty()) continue;
     if (clients.reactor(i).on_thread()) {
-      close_on_this_thread(clients, i, by_reactor[i]);
+      close_on_this_thread(ctx.server(), i, by_reactor[i]);
     } else {
       others.push_back(i);
     }
@@ -101,9 +105,9 @@ bool close_concerned_clients(Context& ctx, std::span<const AclStore::Change> cha
   const uint64_t waiting = waits ? ctx.session().id() : 0;
   const auto left = std::make_shared<std::atomic<size_t>>(others.size());
   for (const size_t i : others) {
-    clients.reactor(i).post([&clients, i, concerned = by_reactor[i], left, waiting] {
-      close_on_this_thread(clients, i, concerned);
-      if (left->fetch_sub(1) == 1 && waiting != 0) clients.post(waiting, [](ClientPort& port) { port.unblock(false); });
+    clients.reactor(i).post([&server = ctx.server(), i, concerned = by_reactor[i], left, waiting] {
+      close_on_this_thread(server, i, concerned);
+      if (left->fetch_sub(1) == 1 && waiting != 0) server.clients->post(waiting, [](ClientPort& port) { port.unblock(false); });
     });
   }
   return waits;

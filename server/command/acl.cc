@@ -253,12 +253,4 @@ void acl_become(Session& session, std::shared_ptr<const User> user) {
   session.user = std::move(user);
 }
 
-bool acl_subscriptions_denied(const Session& session, const User& user) {
-  const auto denied = [&](const SubscriptionSet& names, bool are_patterns) {
-    return std::any_of(names.begin(), names.end(),
-                       [&](const std::string& name) { return !acl_may_use_channel(user, name, are_patterns); });
-  };
-  return denied(session.patterns, true) || denied(session.channels, false) || denied(session.shard_channels, false);
-}
-
 }  // namespace synap

@@ -113,7 +113,4 @@ void acl_refresh(Server& server, Session& session);
 // Makes the session that user's (null: nobody's). On its own thread.
 void acl_become(Session& session, std::shared_ptr<const User> user);
 
-// Whether the session has a subscription that its user may not have.
-bool acl_subscriptions_denied(const Session& session, const User& user);
-
 }  // namespace synap

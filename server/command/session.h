@@ -6,7 +6,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -105,7 +104,12 @@ struct WatchedKey {
   bool gone;  // it was absent or past its expiry when watched
 };
 
-using SubscriptionSet = std::set<std::string, std::less<>>;
+// What it listens to, PubSub's part of a session.
+struct Subscriber;  // datatypes/pubsub/subscriber.h
+struct SubscriberRelease {
+  void operator()(Subscriber* subscriber) const;
+};
+using SubscriberHandle = std::unique_ptr<Subscriber, SubscriberRelease>;
 
 struct Session {
   explicit Session(uint64_t id) : shared(std::make_shared<SharedSession>(id)) {}
@@ -123,7 +127,7 @@ struct Session {
   std::vector<QueuedCommand> queued;  // MULTI
   size_t queued_bytes = 0;
   std::vector<WatchedKey> watched;
-  SubscriptionSet channels, patterns, shard_channels;
+  SubscriberHandle subscriber;  // null: it listens to nothing. Under PubSub's lock.
   std::vector<std::string> tracking_prefixes;  // CLIENT TRACKING BCAST
   uint64_t written_offset = 0;                 // the journal's end after its last write: WAIT, WAITAOF
   // Its replies leave once the journal is durable up to here (JournalGate). A worker raises it for the reply to come while
