@@ -281,7 +281,7 @@ class Dispatcher final : public CommandRunner {
   bool defrag_shard(Shard& shard, int64_t deadline_us);
   void defrag_entry(DbSlice& slice, Entry* entry);
   bool defrag_big_values(DbSlice& slice, int64_t deadline_us);
-  bool defrag_scripts(int64_t deadline_us);
+  bool defrag_shardless(size_t part, int64_t deadline_us);
   size_t defrag_step() const;
 
   // Where defragmentation goes on: a shard of this reactor's, a place in one of its tables, places in big values.

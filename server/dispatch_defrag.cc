@@ -1,7 +1,8 @@
 // Active defragmentation (activedefrag): while the slabs of small blocks have more room than the thresholds allow, each
 // reactor walks its share of the shards in slices of half a millisecond, as many as the cycle percentage gives, and moves
-// entries, strings, tables' own memory and the parts of containers to fuller slabs. A slice holds one shard, if nobody else
-// does; between two of them clients are served. What cannot be moved ends it for a while.
+// entries, strings, tables' own memory and the parts of containers to fuller slabs; the first reactor also what is in no
+// shard. A slice holds one shard, if nobody else does; between two of them clients are served. What cannot be moved ends it
+// for a while.
 
 #include <algorithm>
 #include <utility>
@@ -20,6 +21,8 @@ namespace synap {
 namespace {
 
 constexpr int64_t kSliceUs = 500;
+// On the first reactor, behind its shards: see defrag_shardless().
+constexpr size_t kShardlessParts = 2;
 // A pause is a timer's, in whole milliseconds: shorter ones add up, and the slices until then follow one another, each
 // after the sockets had their turn.
 constexpr int64_t kPauseMinUs = 1000;
@@ -162,7 +165,7 @@ void Dispatcher::defrag_beside_replay() {
 // Ends with its time, or with the reactor's share of the round.
 void Dispatcher::defrag_slice(size_t reactor, size_t reactors, bool owns_all, int64_t deadline_us) {
   const size_t mine = (kShards - reactor + reactors - 1) / reactors;
-  const size_t parts = mine + (reactor == 0 ? 1 : 0);
+  const size_t parts = mine + (reactor == 0 ? kShardlessParts : 0);
   if (std::exchange(defrag_.parts, parts) != parts) defrag_.go_to(0);
   while (monotonic_us() < deadline_us) {
     // What this thread's cache keeps would hold slabs that are otherwise empty.
@@ -170,7 +173,7 @@ void Dispatcher::defrag_slice(size_t reactor, size_t reactors, bool owns_all, in
     const size_t index = reactor + defrag_.shard * reactors;
     ShardGuard guard;
     if (defrag_.shard >= mine) {
-      if (!defrag_scripts(deadline_us)) break;
+      if (!defrag_shardless(defrag_.shard - mine, deadline_us)) break;
     } else if (owns_all || guard.try_take(server_.keyspace, server_.guards, ShardMask{1} << index, LockMode::kExclusive) < 0) {
       const bool finished = defrag_shard(server_.keyspace->shard(index), deadline_us);
       guard.release();
@@ -264,11 +267,12 @@ bool Dispatcher::defrag_big_values(DbSlice& slice, int64_t deadline_us) {
   return true;
 }
 
-// Their bodies.
-bool Dispatcher::defrag_scripts(int64_t deadline_us) {
+// Scripts' bodies, and the channels that clients listen to.
+bool Dispatcher::defrag_shardless(size_t part, int64_t deadline_us) {
   do {
     if (monotonic_us() >= deadline_us) return false;
-    defrag_.cursor = server_.scripting->cache().relocate(defrag_.cursor, defrag_step(), defrag_.mover);
+    defrag_.cursor = part == 0 ? server_.scripting->cache().relocate(defrag_.cursor, defrag_step(), defrag_.mover)
+                               : server_.pubsub->relocate(defrag_.cursor, defrag_step(), defrag_.mover);
   } while (defrag_.cursor != 0);
   return true;
 }

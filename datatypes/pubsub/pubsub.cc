@@ -85,12 +85,12 @@ bool PubSub::subscribe(PubSubKind kind, Session& session, std::string_view name)
   const uint64_t hash = hash_bytes(name);
   LockGuard guard(mutex_);
   if (session.subscriber == nullptr) session.subscriber.reset(std::make_unique<Subscriber>(session.shared).release());
-  ChannelTable& own = session.subscriber->of(kind);
+  ChannelSet& own = session.subscriber->of(kind);
   Channel* channel = of(kind).find_item(hash, name);
   if (channel == nullptr) {
     channel = Channel::make(name);
     of(kind).insert(hash, channel);
-  } else if (own.find(hash, name) != nullptr) {
+  } else if (own.contains(hash, name)) {
     return false;
   }
   own.insert(hash, channel);
@@ -116,8 +116,8 @@ void PubSub::forget(Session& session) {
   Subscriber* subscriber = session.subscriber.get();
   for (size_t kind = 0; kind < kPubSubKinds; ++kind) {
     ChannelTable& all = channels_[kind];
-    ChannelTable& own = subscriber->channels[kind];
-    own.for_each([&](Channel* channel, bool) { leave(all, ChannelTraits::hash(channel), channel, subscriber); });
+    ChannelSet& own = subscriber->channels[kind];
+    own.for_each([&](Channel* channel) { leave(all, ChannelTraits::hash(channel), channel, subscriber); });
     own.clear();
   }
   publish_figures(session);
@@ -149,9 +149,9 @@ std::vector<std::string> PubSub::subscriptions(PubSubKind kind, const Session& s
   std::vector<std::string> found;
   LockGuard guard(mutex_);
   if (session.subscriber == nullptr) return found;
-  const ChannelTable& own = session.subscriber->of(kind);
+  const ChannelSet& own = session.subscriber->of(kind);
   found.reserve(own.size());
-  own.for_each([&](const Channel* channel, bool) { found.emplace_back(channel->name()); });
+  own.for_each([&](const Channel* channel) { found.emplace_back(channel->name()); });
   return found;
 }
 
@@ -162,7 +162,7 @@ bool PubSub::any_subscription(const Session& session,
   for (size_t i = 0; i < kPubSubKinds && session.subscriber != nullptr; ++i) {
     const auto kind = static_cast<PubSubKind>(i);
     session.subscriber->of(kind).for_each(
-        [&](const Channel* channel, bool) { any = any || holds(kind, channel->name()); });
+        [&](const Channel* channel) { any = any || holds(kind, channel->name()); });
   }
   return any;
 }
@@ -221,7 +221,7 @@ Audience PubSub::still_listening(size_t reactor, const Message& message) {
   Audience audience;
   const uint64_t hash = hash_bytes(message.name);
   message.audience.for_each([&](Subscriber* subscriber) {
-    if (subscriber->reactor != reactor || subscriber->of(message.kind).find(hash, message.name) == nullptr) return;
+    if (subscriber->reactor != reactor || !subscriber->of(message.kind).contains(hash, message.name)) return;
     audience.add(subscriber);
   });
   return audience;
@@ -342,9 +342,8 @@ size_t PubSub::relocate_channel(PubSubKind kind, ChannelTable& channels, Channel
   const uint64_t hash = ChannelTraits::hash(channel);
   Channel* const fresh = mover.wants(channel) ? static_cast<Channel*>(mover.copy(channel)) : channel;
   fresh->audience.for_each([&](Subscriber* subscriber) {
-    ChannelTable& own = subscriber->of(kind);
-    own.move_memory(hash >> (64 - ChannelTable::kCursorBits), mover);
-    own.find(hash, fresh->name())->set_item(fresh);
+    subscriber->of(kind).relocate(hash, mover);
+    subscriber->of(kind).replace(hash, fresh);
   });
   channels.find(hash, fresh->name())->set_item(fresh);
   if (fresh != channel) mover.release(channel);
