@@ -101,7 +101,7 @@ Status Persistence::write_file(const Config& config, RdbSaveOptions options, Rdb
 
 Status Persistence::save(int64_t now_ms) {
   kill_child();  // its file is older and must not take this one's place
-  const uint64_t dirty = server_->dirty.load(std::memory_order_relaxed);
+  const uint64_t dirty = server_->changes_since_snapshot();
   RdbProgress progress;
   saves_.fetch_add(1, std::memory_order_relaxed);
   const Status status = write_file(server_->config->current(), rdb_save_options(*server_, now_ms), &progress);
@@ -112,7 +112,7 @@ Status Persistence::save(int64_t now_ms) {
 
 // A child that ends after this has nothing more to count.
 void Persistence::count_saved(uint64_t changes) {
-  server_->dirty.fetch_sub(changes, std::memory_order_relaxed);
+  server_->changes_saved.fetch_add(changes, std::memory_order_relaxed);
   dirty_at_fork_.store(0, std::memory_order_relaxed);
 }
 
@@ -146,7 +146,7 @@ Persistence::Started Persistence::start_background(int64_t now_ms, bool later) {
   const Config& config = server_->config->current();
   scheduled_.store(false);
   last_try_ms_.store(now_ms, std::memory_order_relaxed);
-  dirty_at_fork_.store(server_->dirty.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  dirty_at_fork_.store(server_->changes_since_snapshot(), std::memory_order_relaxed);
   RdbSaveOptions save = rdb_save_options(*server_, now_ms);
   const Status started = child_.start(
       ForkedChild::Purpose::kSnapshot, now_ms,
@@ -186,7 +186,7 @@ bool Persistence::wants_background(int64_t now_ms) {
   refresh_disk_error();  // its settings may have changed
   if (child_.running() || server_->state->has(kStateLoading | kStateShuttingDown)) return false;
   if (scheduled_.load()) return true;
-  const auto dirty = static_cast<int64_t>(server_->dirty.load(std::memory_order_relaxed));
+  const auto dirty = static_cast<int64_t>(server_->changes_since_snapshot());
   const int64_t idle_ms = now_ms - last_save_ms_.load(std::memory_order_relaxed);
   if (!last_ok_.load(std::memory_order_relaxed) &&
       now_ms - last_try_ms_.load(std::memory_order_relaxed) <= kRetryAfterFailureMs) {
@@ -359,7 +359,7 @@ Status Persistence::load_aof_now(CommandRunner* runner, const LoadLibraries& loa
   free_all_keys();
   const Status status = load_aof_files(runner, load_libraries);
   server_->state->clear(kStateLoading);
-  if (status.ok()) count_saved(server_->dirty.load(std::memory_order_relaxed));
+  if (status.ok()) count_saved(server_->changes_since_snapshot());
   return status;
 }
 

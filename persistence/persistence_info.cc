@@ -67,7 +67,7 @@ void info_persistence(Server& server, InfoWriter& info) {
   info.fixed("current_fork_perc", percent(figures.current_keys, figures.current_keys_total));
   info.number("current_save_keys_processed", figures.current_keys);
   info.number("current_save_keys_total", figures.current_keys_total);
-  info.number("rdb_changes_since_last_save", server.dirty.load(std::memory_order_relaxed));
+  info.number("rdb_changes_since_last_save", server.changes_since_snapshot());
   info.flag("rdb_bgsave_in_progress", figures.child_running);
   info.number("rdb_last_save_time", figures.last_save_s);
   info.text("rdb_last_bgsave_status", figures.last_ok ? "ok" : "err");

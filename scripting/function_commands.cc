@@ -51,7 +51,7 @@ void cmd_fcall_ro(Context& ctx) {
 
 void publish(Context& ctx, std::shared_ptr<const FunctionSet> set) {
   ctx.server().scripting->registry().publish(std::move(set));
-  ctx.server().dirty.fetch_add(1, std::memory_order_relaxed);
+  ctx.changed({}, 1, 0, {});
   ctx.force_effect();
 }
 

@@ -550,7 +550,7 @@ void Dispatcher::settle_effects(Context* ctx) {
 
 // After the handler, still on the same thread: journal, waiters, release, keys that reads found expired.
 void Dispatcher::finish(Context* ctx, ShardGuard* guard) {
-  if (ctx->dirty_ > 0) server_.dirty.fetch_add(ctx->dirty_, std::memory_order_relaxed);
+  if (ctx->dirty_ > 0) keyspace_stats_.count(keyspace_stats_.changes, ctx->dirty_);
   note_for_gate(ctx, journal_effects());
   send_held();
   if (guard->held()) {

@@ -120,7 +120,7 @@ void Dispatcher::serve_waiter(ShardGuard* guard, const std::shared_ptr<Waiter>& 
   ctx.may_block_ = true;
   if (may_still_run(&ctx)) call(&ctx, cycles_now());
   if (ctx.block_request_.has_value()) return give_back(waiter, false);
-  if (ctx.dirty_ > 0) server_.dirty.fetch_add(ctx.dirty_, std::memory_order_relaxed);
+  if (ctx.dirty_ > 0) keyspace_stats_.count(keyspace_stats_.changes, ctx.dirty_);
   note_for_gate(&ctx, journal_effects());
   send_held();
   for (const std::string& key : waiter->keys) {

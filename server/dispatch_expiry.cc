@@ -91,7 +91,7 @@ void Dispatcher::expire_key(DbSlice& slice, int db, Entry* entry) {
     effects_.append(db, deletion);
     journal_effects();  // each deletion stands for itself
   }
-  server_.dirty.fetch_add(1, std::memory_order_relaxed);
+  keyspace_stats_.count(keyspace_stats_.changes);
   if ((environment_.config->notify_keyspace_events & kEventExpired) != 0) {
     environment_.observer->keyspace_event(db, kEventExpired, "expired", key);
   }
@@ -131,7 +131,7 @@ void Dispatcher::fields_expired(DbSlice& slice, int db, Entry* entry, std::span<
     }
     journal_effects();
   }
-  server_.dirty.fetch_add(fields.size(), std::memory_order_relaxed);
+  keyspace_stats_.count(keyspace_stats_.changes, fields.size());
   const uint32_t events = environment_.config->notify_keyspace_events;
   if ((events & kEventHash) != 0) environment_.observer->keyspace_event(db, kEventHash, "hexpired", key);
   const bool emptied = entry->object<Hash>()->empty();

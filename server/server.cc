@@ -467,7 +467,7 @@ int Synap::Impl::run() {
   workers->stop();
   persistence->end();
   aof->close();
-  if (save_at_end && server.dirty.load(std::memory_order_relaxed) != 0 && !persistence->save(wall_clock_ms()).ok()) {
+  if (save_at_end && server.changes_since_snapshot() != 0 && !persistence->save(wall_clock_ms()).ok()) {
     log_warning("What was written while the server shut down could not be saved.");
   }
   background_stop();

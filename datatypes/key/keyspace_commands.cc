@@ -178,7 +178,8 @@ void cmd_flushdb(Context& ctx) {
 void cmd_flushall(Context& ctx) {
   const auto removed = flush(ctx, 0, ctx.keyspace().databases() - 1);
   if (!removed) return;
-  ctx.server().dirty.fetch_add(*removed, std::memory_order_relaxed);
+  KeyspaceStats& stats = *ctx.environment().stats;
+  stats.count(stats.changes, *removed);
   ctx.server().all_flushed();
 }
 

@@ -101,6 +101,7 @@ class KeyspaceObserver {
 // Counters of one thread, summed by INFO.
 struct KeyspaceStats {
   std::atomic<uint64_t> hits{0}, misses{0}, expired{0}, expired_fields{0}, evicted{0};
+  std::atomic<uint64_t> changes{0};  // of the dataset, since the start
   void count(std::atomic<uint64_t>& counter, uint64_t n = 1) {
     counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }

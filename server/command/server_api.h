@@ -121,12 +121,14 @@ struct Server {
   std::string config_file;       // absolute path or empty
   int64_t start_ms = 0;
   int port = 0;
-  std::atomic<uint64_t> dirty{0};           // changes since the last snapshot
-  std::atomic<size_t> blocked_clients{0};
   std::atomic<bool> active_expire{true};    // DEBUG SET-ACTIVE-EXPIRE
   std::atomic<bool> cron_paused{false};     // DEBUG PAUSE-CRON
   std::atomic<size_t> peak_memory_bytes{0};
   std::atomic<bool> tracking{false};        // some client caches keys
+  std::atomic<uint64_t> changes_saved{0};   // of all changes, those that a snapshot has
+
+  // Written with the traffic, so not in a line with what every command reads.
+  alignas(64) std::atomic<size_t> blocked_clients{0};
   std::atomic<size_t> aof_buffer_bytes{0};      // journal bytes that wait to be written: not counted for maxmemory
   std::atomic<size_t> replica_buffer_bytes{0};  // output for replicas beyond the backlog: not counted for maxmemory
   // What messages to clients (changed keys, events, …) take until their sockets are asked to take them: evicting a key
@@ -159,6 +161,9 @@ struct Server {
   // Keyspace counters of all threads.
   void add_keyspace_stats(KeyspaceStats* stats);
   uint64_t sum_keyspace(std::atomic<uint64_t> KeyspaceStats::*member) const;
+  uint64_t changes_since_snapshot() const {
+    return sum_keyspace(&KeyspaceStats::changes) - changes_saved.load(std::memory_order_relaxed);
+  }
   // CONFIG RESETSTAT: commands, traffic, errors and keyspace counters of all threads.
   void reset_statistics();
 
