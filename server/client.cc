@@ -23,7 +23,7 @@ void ClientHost::flush_queued() {
 }
 
 Client::Client(ClientHost* host, uint64_t id)
-    : host_(host), connection_(host->reactor, this), session_(id), reply_(&output_, 2) {}
+    : Caller(&session_, &reply_), host_(host), connection_(host->reactor, this), session_(id), reply_(&output_, 2) {}
 
 Client::~Client() { SYNAP_ASSERT(closed_ && !suspended_); }
 

@@ -97,7 +97,6 @@ class Client final : public ConnectionOwner, public ClientPort, public Caller {
   void retry_waiting() override;
 
   // Caller.
-  Reply& reply() override { return reply_; }
   Dispatcher& dispatcher() override { return *host_->dispatcher; }
   Reactor& reactor() override { return *host_->reactor; }
   void resume() override;

@@ -67,11 +67,13 @@ struct LongCall {
   bool may_grow = false;
 };
 
-// Where a command comes from: a client's connection. All calls on its reactor's thread.
+// Where a command comes from: a client's connection, with its session and what its replies are written to. All calls on
+// its reactor's thread.
 class Caller : public LockWaiter {
  public:
-  virtual Session& session() = 0;
-  virtual Reply& reply() = 0;
+  Caller(Session* session, Reply* reply) : session_(session), reply_(reply) {}
+  Session& session() { return *session_; }
+  Reply& reply() { return *reply_; }
   virtual Dispatcher& dispatcher() = 0;
   virtual Reactor& reactor() = 0;
   // The suspended command is done, its reply is in reply()'s buffer: go on with the next.
@@ -104,6 +106,10 @@ class Caller : public LockWaiter {
 
  protected:
   ~Caller() = default;
+
+ private:
+  Session* const session_;
+  Reply* const reply_;
 };
 
 enum class Outcome { kDone, kSuspended };

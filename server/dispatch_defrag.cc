@@ -14,6 +14,7 @@
 #include "server/command/latency_monitor.h"
 #include "server/command/memory_usage.h"
 #include "server/dispatch.h"
+#include "server/keyspace/background.h"
 #include "server/keyspace/type_ops.h"
 
 namespace synap {
@@ -77,6 +78,10 @@ void begin_next_round(DefragFigures& defrag, size_t holes) {
 
 uint64_t all_shares(const Server& server) { return ~uint64_t{0} >> (64 - server.clients->reactor_count()); }
 
+bool all_done(const Server& server) {
+  return server.defrag.shares_done.load(std::memory_order_acquire) == all_shares(server);
+}
+
 }  // namespace
 
 // By timer, and whenever a round is done: how much of the time is worth spending, in percent; 0: none.
@@ -84,7 +89,10 @@ void decide_defrag(Server& server) {
   const Config& config = server.config->current();
   DefragFigures& defrag = server.defrag;
   const bool runs = defrag.running_percent.load(std::memory_order_relaxed) != 0;
-  const bool round_done = defrag.shares_done.load(std::memory_order_acquire) == all_shares(server);
+  // Until nobody can be reading what was moved last, its old places are in use: neither the figures nor what another
+  // round would find tell anything. (A loader may keep them to its end.)
+  const bool round_done = all_done(server) && (server.state->has(kStateLoading) ||
+                                               reclamation_released(defrag.shares_done_at.load(std::memory_order_relaxed)));
   // Beside a child every moved byte would be copied by the kernel as well.
   const bool child = server.persistence != nullptr && server.persistence->child().running();
   int percent = 0;
@@ -121,6 +129,7 @@ void Dispatcher::continue_defrag(Reactor& reactor) {
   }
   auto again = [this, &reactor] { continue_defrag(reactor); };
   if ((server_.defrag.shares_done.load(std::memory_order_acquire) >> reactor.index() & 1) != 0) {
+    if (reactor.index() == 0 && all_done(server_)) decide_defrag(server_);
     defrag_.scheduled = true;
     reactor.after(kOthersMs, std::move(again));
     return;
@@ -156,7 +165,7 @@ void Dispatcher::defrag_beside_replay() {
   }
   const int64_t percent = server_.defrag.running_percent.load(std::memory_order_relaxed);
   const int64_t worked_us = began_us - std::exchange(defrag_.ended_us, began_us);
-  if (percent == 0 || server_.defrag.shares_done.load(std::memory_order_acquire) == all_shares(server_)) return;
+  if (percent == 0 || all_done(server_)) return;
   const int64_t slice_us = std::min(worked_us * percent / std::max<int64_t>(100 - percent, 1), kReplaySliceUsMax);
   defrag_slice(0, 1, true, began_us + slice_us);
   defrag_.ended_us = monotonic_us();
@@ -207,6 +216,7 @@ void Dispatcher::count_defrag() {
 // round and round until a timer finds that it is enough look at everything in vain.
 void Dispatcher::end_defrag_share(uint64_t shares) {
   const uint64_t all = all_shares(server_);
+  server_.defrag.shares_done_at.store(reclamation_now(), std::memory_order_relaxed);
   if ((server_.defrag.shares_done.fetch_or(shares, std::memory_order_acq_rel) | shares) != all) return;
   Reactor& first = server_.clients->reactor(0);
   if (first.on_thread()) return decide_defrag(server_);

@@ -85,6 +85,7 @@ struct DefragFigures {
   // The same blocks moved and looked at: not reset by CONFIG RESETSTAT.
   std::atomic<uint64_t> moved{0}, asked{0};
   std::atomic<uint64_t> shares_done{0};  // of this round, a bit for each reactor
+  std::atomic<uint64_t> shares_done_at{0};  // the last of them, in terms of reclamation_now()
   std::atomic<bool> left_out{false};     // a shard of this round was in use all the time
   DefragProgress progress;               // what decide_defrag() saw last, on its reactor
 };

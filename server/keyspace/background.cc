@@ -133,6 +133,15 @@ class Reclamation {
     for (const Retired& retired : free_now) retired.release(retired.memory);
   }
 
+  uint64_t now() {
+    LockGuard guard(mutex_);
+    return epoch_.load(std::memory_order_relaxed);
+  }
+  bool released(uint64_t then) {
+    LockGuard guard(mutex_);
+    return retired_.empty() || retired_.front().epoch > then;
+  }
+
   void enter(size_t place) {
     LockGuard guard(mutex_);
     passed_[place] = epoch_.load(std::memory_order_relaxed);
@@ -185,6 +194,8 @@ void reclamation_quiescent(size_t reactor) { reclamation().quiescent(reactor); }
 void reclamation_enter(size_t place) { reclamation().enter(place); }
 void reclamation_leave(size_t place) { reclamation().leave(place); }
 void reclamation_retire(void* memory, void (*release)(void*)) { reclamation().retire(memory, release); }
+uint64_t reclamation_now() { return reclamation().now(); }
+bool reclamation_released(uint64_t then) { return reclamation().released(then); }
 void retire_table_memory(void* memory) { reclamation().retire(memory, std::free); }
 
 }  // namespace synap

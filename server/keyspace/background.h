@@ -31,5 +31,8 @@ void reclamation_enter(size_t place);
 void reclamation_leave(size_t place);
 // `release(memory)` is called once nobody can be reading it any more.
 void reclamation_retire(void* memory, void (*release)(void*));
+// Now, and whether all that had been retired by then is released.
+uint64_t reclamation_now();
+bool reclamation_released(uint64_t then);
 
 }  // namespace synap
