@@ -154,6 +154,7 @@ void Client::run() {
 void Client::run_parsed(CommandBatch* batch, ParseOutcome outcome) {
   running_ = true;
   while (run_batch(batch, outcome) && !closing_) outcome = parse_and_prefetch(batch);
+  batch->clear();  // big arguments that no handler has taken would stay until the next command
   running_ = false;
   if (!closing_) {
     parser_.keep_tail();

@@ -332,3 +332,17 @@ with_server {enable-debug-command yes io-threads 1 appendonly yes active-defrag-
         expect $digest [r DEBUG DIGEST]
     }
 }
+
+with_server {io-threads 2} {
+    test "a command's arguments go with it, though nothing else runs on its reactor" {
+        set before [info_field used_memory]
+        set sockets [list [connect] [connect]]  ;# one of them at least is on another reactor than r
+        set count 1000000
+        foreach socket $sockets {
+            send_raw $socket "*[expr {$count + 1}]\r\n\$3\r\nTTL\r\n[string repeat "\$1\r\nx\r\n" $count]"
+            expect_error "ERR wrong number of arguments*" {read_reply $socket}
+            wait_for "the arguments' memory" 10 {[info_field used_memory] < $before + 5000000}
+        }
+        foreach socket $sockets { close $socket }
+    }
+}
