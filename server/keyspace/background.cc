@@ -1,8 +1,10 @@
 #include "server/keyspace/background.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <deque>
+#include <list>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -111,26 +113,35 @@ class Reclamation {
   void retire(void* memory, void (*release)(void*)) {
     if (immediate_.load(std::memory_order_relaxed)) return release(memory);
     LockGuard guard(mutex_);
-    retired_.push_back(Retired{memory, release, epoch_.load(std::memory_order_relaxed)});
+    const uint64_t epoch = epoch_.load(std::memory_order_relaxed);
+    if (retired_.empty() || retired_.back().epoch != epoch) retired_.push_back({.epoch = epoch, .items = {}});
+    retired_.back().items.push_back({memory, release});
     waiting_.store(true, std::memory_order_relaxed);
   }
 
   void quiescent(size_t reactor) {
     if (!waiting_.load(std::memory_order_relaxed)) return;
-    std::vector<Retired> free_now;
+    std::list<Retired> due;
+    size_t items = 0;
     {
       LockGuard guard(mutex_);
       passed_[reactor] = epoch_.load(std::memory_order_relaxed);
-      uint64_t oldest = UINT64_MAX;
-      for (const uint64_t passed : passed_) oldest = oldest < passed ? oldest : passed;
-      while (!retired_.empty() && retired_.front().epoch < oldest) {
-        free_now.push_back(retired_.front());
-        retired_.pop_front();
-      }
+      const uint64_t oldest = *std::min_element(passed_.begin(), passed_.end());
+      auto end = retired_.begin();
+      for (; end != retired_.end() && end->epoch < oldest; ++end) items += end->items.size();
+      due.splice(due.end(), retired_, retired_.begin(), end);
       epoch_.fetch_add(1, std::memory_order_relaxed);
       waiting_.store(!retired_.empty(), std::memory_order_relaxed);
+      if (items > kReleasedAtOnceMax) ++batches_posted_;
     }
-    for (const Retired& retired : free_now) retired.release(retired.memory);
+    if (items <= kReleasedAtOnceMax) return release_all(due);
+    background_free(
+        [this, posted = std::make_shared<std::list<Retired>>(std::move(due))] {
+          release_all(*posted);
+          LockGuard guard(mutex_);
+          --batches_posted_;
+        },
+        0);
   }
 
   uint64_t now() {
@@ -139,7 +150,7 @@ class Reclamation {
   }
   bool released(uint64_t then) {
     LockGuard guard(mutex_);
-    return retired_.empty() || retired_.front().epoch > then;
+    return batches_posted_ == 0 && (retired_.empty() || retired_.front().epoch > then);
   }
 
   void enter(size_t place) {
@@ -154,16 +165,29 @@ class Reclamation {
  private:
   static constexpr uint64_t kIdle = UINT64_MAX;
   struct Retired {
-    void* memory;
-    void (*release)(void*);
+    struct Item {
+      void* memory;
+      void (*release)(void*);
+    };
     uint64_t epoch;
+    std::deque<Item> items;
   };
+  // A long job holds back what all tables retire meanwhile: the reactor at whose turn it falls due is not to free it all.
+  static constexpr size_t kReleasedAtOnceMax = 256;
+
+  static void release_all(const std::list<Retired>& due) {
+    for (const Retired& retired : due) {
+      for (const Retired::Item& item : retired.items) item.release(item.memory);
+    }
+  }
+
   Mutex mutex_{LockRank::kLeaf};
   std::atomic<bool> immediate_{true};
   std::atomic<bool> waiting_{false};
   std::atomic<uint64_t> epoch_{1};
   std::vector<uint64_t> passed_ GUARDED_BY(mutex_);
-  std::deque<Retired> retired_ GUARDED_BY(mutex_);
+  std::list<Retired> retired_ GUARDED_BY(mutex_);
+  size_t batches_posted_ GUARDED_BY(mutex_) = 0;  // to the background thread, and not released yet
 };
 
 BackgroundThread& background() {

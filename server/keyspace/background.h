@@ -25,6 +25,7 @@ void background_after_fork_child();
 // Quiescent-state reclamation of what threads read without a lock: table memory (segments, directories) that prefetches
 // look at, old configurations. The reactors register once at start and say at their loops' tops that they hold none of
 // it; workers, whose places follow the reactors', say when they begin and end a job. Before the start nothing is shared.
+// What falls due at once in great number is released on the background thread.
 void reclamation_start(size_t reactors, size_t workers);
 void reclamation_quiescent(size_t reactor);
 void reclamation_enter(size_t place);

@@ -73,9 +73,16 @@ class Reactor {
   struct Turn;
   struct Watch;
   struct Signal;
+  struct Load {  // as of the last time it was looked at
+    uint64_t since_ms = 0;
+    int64_t cpu_ns = 0;
+    uint64_t turns = 0;
+    bool short_turns = false;
+  };
   static constexpr size_t kReadBufferBytes = 64 * 1024 + kKeptReadsMax * kKeptReadBytesMax;
 
   void drain_mailbox();
+  bool gives_way();
 
   const size_t index_;
   std::thread::id thread_;
@@ -86,6 +93,7 @@ class Reactor {
   std::vector<char> read_buffer_;
   size_t kept_bytes_ = 0;
   uint64_t turns_ = 1;
+  Load load_;
   uint64_t next_timer_id_ = 1;
   std::unordered_map<uint64_t, std::unique_ptr<Timer>> timers_;
   std::unique_ptr<Turn> turn_;
