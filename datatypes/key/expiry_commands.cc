@@ -61,10 +61,9 @@ void expire(Context& ctx, ExpiryUnit unit, bool absolute) {
   // On a replica, and while the AOF is loaded, nothing goes by itself: the deletion comes from the master or the file.
   const bool deletes = !ctx.environment().replica;
   if (expiry_ms <= ctx.now_ms() && deletes) {
-    const bool lazy = ctx.config().lazyfree_lazy_expire;
-    ctx.remove(key, lazy);
+    ctx.remove(key);
     ctx.changed(key, 1, kEventGeneric, "del");
-    ctx.effect({lazy ? "UNLINK" : "DEL", key});
+    ctx.effect({ctx.config().lazyfree_lazy_expire ? "UNLINK" : "DEL", key});
     return ctx.reply().one();
   }
   ctx.set_expiry(key, std::max<int64_t>(expiry_ms, 0));

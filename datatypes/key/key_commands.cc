@@ -13,18 +13,16 @@ namespace synap {
 
 namespace {
 
-void remove_keys(Context& ctx, bool lazy) {
+// And UNLINK, which differs only in how it is journaled.
+void cmd_del(Context& ctx) {
   int64_t removed = 0;
   for (size_t i = 1; i < ctx.argc(); ++i) {
-    if (!ctx.remove(ctx.arg(i), lazy)) continue;
+    if (!ctx.remove(ctx.arg(i))) continue;
     ctx.changed(ctx.arg(i), 1, kEventGeneric, "del");
     ++removed;
   }
   ctx.reply().integer(removed);
 }
-// Big values are always freed in the background: DEL differs from UNLINK only in what it journals.
-void cmd_del(Context& ctx) { remove_keys(ctx, true); }
-void cmd_unlink(Context& ctx) { remove_keys(ctx, true); }
 
 void count_keys(Context& ctx, Context::Touch touch) {
   int64_t found = 0;
@@ -171,7 +169,7 @@ constexpr Command kRows[] = {
     {.name = "del", .handler = cmd_del, .arity = -2, .flags = kWrite, .categories = kCatKeyspace,
      .key_specs = {key_range(1, -1, 1, kDeletedKey)}, .cost = argument_cost,
      .tips = {"request_policy:multi_shard", "response_policy:agg_sum"}},
-    {.name = "unlink", .handler = cmd_unlink, .arity = -2, .flags = kWrite | kFast, .categories = kCatKeyspace,
+    {.name = "unlink", .handler = cmd_del, .arity = -2, .flags = kWrite | kFast, .categories = kCatKeyspace,
      .key_specs = {key_range(1, -1, 1, kDeletedKey)}, .cost = argument_cost,
      .tips = {"request_policy:multi_shard", "response_policy:agg_sum"}},
     {.name = "exists", .handler = cmd_exists, .arity = -2, .flags = kReadonly | kFast, .categories = kCatKeyspace,

@@ -196,7 +196,7 @@ void cmd_getdel(Context& ctx) {
   if (!ctx.read_string(ctx.arg(1), &value)) return;
   reply_string(ctx, value);
   if (!value.exists()) return;
-  ctx.remove(ctx.arg(1), ctx.config().lazyfree_lazy_user_del);
+  ctx.remove(ctx.arg(1));
   ctx.changed(ctx.arg(1), 1, kEventGeneric, "del");
   ctx.effect({"DEL", ctx.arg(1)});
 }

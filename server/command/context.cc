@@ -452,7 +452,7 @@ void Context::delete_expired(Entry* entry, uint64_t hash) {
   }
   notify(kEventExpired, "expired", entry->key());
   announce(entry->key(), hash, true, true);
-  dispose_entry(entry, config().lazyfree_lazy_expire);
+  dispose_entry(entry);
 }
 
 void Context::announce(std::string_view key, uint64_t hash, bool deleted, bool expired) {
@@ -538,7 +538,7 @@ void Context::overwrite(DbSlice& keys, EntryTable::Slot* slot, const Entry::Part
     return;
   }
   keys.replace_at(slot, Entry::make(parts));
-  dispose_entry(old, config().lazyfree_lazy_server_del);
+  dispose_entry(old);
 }
 
 bool Context::store_word(std::string_view key, ValueType type, uint64_t word, uint32_t event_class,
@@ -558,9 +558,7 @@ bool Context::store_word(std::string_view key, ValueType type, uint64_t word, ui
   }
   Entry* old = find_for_write(key, hash);
   DbSlice& keys = slice(hash);
-  if (old != nullptr) {
-    dispose_entry(keys.take(hash, key), config().lazyfree_lazy_server_del);
-  }
+  if (old != nullptr) dispose_entry(keys.take(hash, key));
   keys.add(hash, fresh);
   if (old == nullptr) notify(kEventNew, "new", key);
   if (!event.empty()) changed(key, 1, event_class, event);
@@ -568,12 +566,12 @@ bool Context::store_word(std::string_view key, ValueType type, uint64_t word, ui
   return true;
 }
 
-bool Context::remove(std::string_view key, bool lazy) {
+bool Context::remove(std::string_view key) {
   const uint64_t hash = hash_of(key);
   if (find_for_write(key, hash) == nullptr) return false;
   Entry* entry = slice(hash).take(hash, key);
   announce(key, hash, true);
-  dispose_entry(entry, lazy);
+  dispose_entry(entry);
   return true;
 }
 

@@ -406,8 +406,8 @@ class Context {
   bool store(std::string_view key, T value, uint32_t event_class, std::string_view event) {
     return store_word(key, TypeOf<T>::kType, word_of(std::move(value)), event_class, event);
   }
-  // Deletes a key: lazily freed when big; watchers, waiters and tracking are told, no event is sent. False when absent.
-  bool remove(std::string_view key, bool lazy = true);
+  // Deletes a key; watchers, waiters and tracking are told, no event is sent. False when absent.
+  bool remove(std::string_view key);
   // Takes an entry out, told to watchers as a deletion; the caller owns it (RENAME, MOVE). Null when absent.
   Entry* take(std::string_view key);
   // Adds an entry (the context's from now on) under its own key, which must be absent there.

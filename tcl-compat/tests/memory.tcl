@@ -346,3 +346,23 @@ with_server {io-threads 2} {
         foreach socket $sockets { close $socket }
     }
 }
+
+with_server {} {
+    test "a big value is freed in the background, however it goes" {
+        r SADD small a b c
+        foreach goes {
+            {r SET big text}
+            {r SUNIONSTORE big small}
+            {r RENAME small big}
+            {r DEL big}
+            {r EXPIREAT big 1}
+            {r PEXPIRE big 1; after 20; r EXISTS big}
+        } {
+            r DEL big
+            r SADD big {*}[lmap i [lrepeat 1000 x] {incr number}]
+            set freed [info_field lazyfreed_objects]
+            eval $goes
+            wait_for "the freeing after $goes" 5 {[info_field lazyfreed_objects] == $freed + 1}
+        }
+    }
+}
