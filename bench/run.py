@@ -4,14 +4,21 @@ within one run, and writes bench/RESULTS.md. The chief measure is server CPU tim
 not change with what else the machine does.
 
     bench/run.py [--quick] [--only strings,types,memory,scaling,tail,scripts,messages,durability,snapshots,children] [--output FILE]
-                 [--server PATH] [--peer NAME=PATH …] [--seconds N] [--repeat N]"""
+                 [--server PATH] [--peer NAME=PATH …] [--seconds N] [--turns N]
+
+A row's servers live side by side and are measured in turns of N seconds; figures are medians of the turns, ratios the medians
+of each turn's ratio. So a machine whose speed changes from second to second, as virtual ones do, changes it for all of them."""
 import argparse
+import contextlib
 import datetime
 import json
 import os
 import platform
+import resource
+import selectors
 import shlex
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -36,13 +43,13 @@ STRINGS = [(f"{name}, pipeline {pipeline}" if pipeline > 1 else f"{name}, no pip
 TYPES = [
     ("LPUSH", [], "LPUSH l:{int} {value}", 16),
     ("RPUSH one list", [], "RPUSH onelist {value}", 16),
-    ("LPOP", [("RPUSH l:{int} a b c d e f", 400000)], "LPOP l:{int}", 16),
+    ("LPOP", [("RPUSH l:{int} a b c d e f", 800000)], "LPOP l:{int}", 16),
     ("LRANGE_100", [("RPUSH range {value}", 600)], "LRANGE range 0 99", 4),
     ("LRANGE_600", [("RPUSH range {value}", 600)], "LRANGE range 0 599", 1),
     ("LINDEX middle of 100k", [("RPUSH biglist {value}", 100000)], "LINDEX biglist 50000", 16),
     ("SADD", [], "SADD s {member}", 16),
     ("SISMEMBER", [("SADD s {member}", 1000000)], "SISMEMBER s {member}", 16),
-    ("SPOP", [("SADD s {member}", 3000000)], "SPOP s", 16),
+    ("SPOP", [("SADD s member:{tick}", 8000000)], "SPOP s", 16),
     ("SINTER of two 100k sets", [("SADD sa {member}", 110000), ("SADD sb {member}", 110000)], "SINTERCARD 2 sa sb", 1),
     ("HSET small hashes", [], "HSET h:{int} f {value}", 16),
     ("HSET big hash", [], "HSET h {member} {value}", 16),
@@ -53,7 +60,7 @@ TYPES = [
     ("ZRANK", [("ZADD z {score} {member}", 1000000)], "ZRANK z {member}", 16),
     ("ZRANGE of 100", [("ZADD z {score} {member}", 1000000)], "ZRANGE z 5000 5099", 4),
     ("ZRANGEBYSCORE of 10", [("ZADD z {score} {member}", 1000000)], "ZRANGEBYSCORE z {score} +inf LIMIT 0 10", 16),
-    ("ZPOPMIN", [("ZADD z {score} {member}", 3000000)], "ZPOPMIN z", 16),
+    ("ZPOPMIN", [("ZADD z {tick} member:{tick}", 6000000)], "ZPOPMIN z", 16),
     ("ZINCRBY", [("ZADD z {score} {member}", 1000000)], "ZINCRBY z 1 {member}", 16),
     ("SORT of 1000", [("RPUSH nums {int}", 1000)], "SORT nums LIMIT 0 10", 1),
     ("SETBIT", [], "SETBIT bits {int} 1", 16),
@@ -69,6 +76,9 @@ TYPES = [
     ("EXPIRE", [("SET {key} {value}", 1000000)], "EXPIRE {key} 1000", 16),
     ("DEL", [("SET {seq} {value}", 1000000)], "DEL {key}", 16),
 ]
+
+# What two servers' results are divided by, and how a column says so
+MEASURES = {"cpu_us": "", "per_second": " throughput"}
 
 SMALL_SCRIPT = "return redis.call('INCR',KEYS[1])"
 LIMITER = ("local n=redis.call('INCR',KEYS[1]) if n==1 then redis.call('PEXPIRE',KEYS[1],ARGV[1]) end "
@@ -118,10 +128,10 @@ SUBSCRIPTIONS = [
 # What the victim's GETs run beside: name, set-up pipeline (command, count), command, at most this many times
 TAIL = [
     ("nothing", [], None, 0),
-    ("KEYS *", [], "KEYS *", 5),
+    ("KEYS *", [], "KEYS *", 2),
     ("MGET of 100,000 keys", [], "MGET*100000", 20),
     ("GET of 100 MB", [("SETRANGE big 104857599 x", 1)], "GET big", 10),
-    ("DEBUG POPULATE 1,000,000", [], "DEBUG POPULATE 1000000 pop 64", 1),
+    ("DEBUG POPULATE 1,000,000", [], "DEBUG POPULATE 1000000 pop{turn} 64", 1),
     ("SUNION of two sets of a million", [("SADD sa member:{tick}", 1000000), ("SADD sb other:{tick}", 1000000)], "SUNIONSTORE out sa sb", 2),
     ("SORT of a million", [("RPUSH nums {int}", 1000000)], "SORT nums LIMIT 0 10", 2),
     ("LRANGE 0 -1 of a million", [("RPUSH nums {int}", 1000000)], "LRANGE nums 0 -1", 3),
@@ -184,25 +194,35 @@ class Bench:
         if done["errors"]:
             raise RuntimeError(f"{command}: {done['first_error']}")
 
-    def measure(self, server, command, pipeline, connections=50, threads=1, seconds=None):
-        """CPU microseconds per command and the generator's own numbers."""
+    def measure(self, server, command, pipeline, connections=50, seconds=None):
+        """CPU microseconds per command and the generator's own numbers, of a turn if nothing else is said."""
         before = server.cpu_seconds()
-        done = self.load(server.port, command, connections=connections, pipeline=pipeline, threads=threads,
-                         seconds=seconds or self.options.seconds, keys=self.scale(1000000))
+        done = self.load(server.port, command, connections=connections, pipeline=pipeline, keys=self.scale(1000000),
+                         seconds=seconds or self.options.seconds)
         done["cpu_us"] = (server.cpu_seconds() - before) / max(1, done["requests"]) * 1e6
         if done["errors"]:
             done["note"] = done["first_error"]
         return done
 
-    def best(self, racer, setup, command, pipeline, **options):
-        """The cheapest of several runs, each on a fresh server."""
-        results = []
-        for _ in range(self.options.repeat):
-            with racer.start() as server:
-                for line, count in setup:
-                    self.fill(server, line, self.scale(count))
-                results.append(self.measure(server, command, pipeline, **options))
-        return min(results, key=lambda result: result["cpu_us"])
+    def in_turns(self, racers, setup, command, pipeline):
+        """What each turn measured of each racer that can run the row: {name: [result, …]}."""
+        with contextlib.ExitStack() as stack:
+            servers = {}
+            for racer in racers:
+                try:
+                    server = stack.enter_context(racer.start())
+                    for line, count in setup if racer is not self.floor else []:
+                        self.fill(server, line, self.scale(count))
+                    servers[racer.name] = server
+                except (RuntimeError, ReplyError, OSError) as error:
+                    print(f"{racer.name} {command}: {error}", file=sys.stderr)
+            turns = {name: [] for name in servers}
+            for turn in range(self.options.turns):
+                # Whoever follows another finds the machine as that one left it; so the order changes too.
+                names = list(servers) if turn % 2 == 0 else list(reversed(servers))
+                for name in names:
+                    turns[name].append(self.measure(servers[name], command, pipeline))
+        return turns
 
     def table(self, head, rows):
         self.say("| " + " | ".join(head) + " |")
@@ -213,24 +233,21 @@ class Bench:
 
     # ---- Sections
 
-    def race(self, racers, workloads, setup_of=lambda name: []):
-        head = ["workload"] + [f"{r.name} µs" for r in racers] + ["synap/redis"] + [f"{r.name}/s, p50, p99, p99.9 µs" for r in racers]
+    def race(self, racers, workloads, setup_of=lambda name: [], ratios=(("synap", "redis", "cpu_us"),)):
+        """`ratios`: first racer, second racer, what of them is divided."""
+        head = (["workload"] + [f"{r.name} µs" for r in racers] + [f"{a}/{b}{MEASURES[what]}" for a, b, what in ratios] +
+                [f"{r.name}/s, p50, p99, p99.9 µs" for r in racers])
         rows = []
         for name, command, pipeline in workloads:
-            results = []
-            for racer in racers:
-                if racer is self.floor and not name.startswith(("SET", "GET", "PING", "INCR")):
-                    results.append(None)
-                    continue
-                try:
-                    results.append(self.best(racer, setup_of(name), command, pipeline))
-                except (RuntimeError, ReplyError, OSError) as error:
-                    print(f"{racer.name} {name}: {error}", file=sys.stderr)
-                    results.append(None)
-            row = [name] + [f"{r['cpu_us']:.2f}" + (f" ({r['note']})" if "note" in r else "") if r else "–" for r in results]
-            both = results[0] and results[1]
-            row.append(f"{results[0]['cpu_us'] / max(1e-9, results[1]['cpu_us']):.2f}" if both else "–")
-            row += [f"{r['per_second']:,.0f}, {r['p50_us']}, {r['p99_us']}, {r['p999_us']}" if r else "–" for r in results]
+            running = [r for r in racers if r is not self.floor or name.startswith(("SET", "GET", "PING", "INCR"))]
+            turns = self.in_turns(running, setup_of(name), command, pipeline)
+            medians = {who: {what: statistics.median(turn[what] for turn in results) for what in results[0] if what not in ("note", "first_error")}
+                       for who, results in turns.items()}
+            notes = {who: next((f" ({turn['note']})" for turn in results if "note" in turn), "") for who, results in turns.items()}
+            row = [name] + [f"{medians[r.name]['cpu_us']:.2f}{notes[r.name]}" if r.name in turns else "–" for r in racers]
+            row += [f"{statistics.median(one[what] / other[what] for one, other in zip(turns[a], turns[b])):.2f}" if a in turns and b in turns else "–"
+                    for a, b, what in ratios]
+            row += ["{per_second:,.0f}, {p50_us:.0f}, {p99_us:.0f}, {p999_us:.0f}".format(**medians[r.name]) if r.name in turns else "–" for r in racers]
             rows.append(row)
             print("  " + "  ".join(row), flush=True)
         self.table(head, rows)
@@ -239,7 +256,8 @@ class Bench:
         self.say("## Strings: server CPU per command\n")
         self.say(f"One reactor, 50 connections, {self.scale(1000000):,} keys, 64-byte values. The floor stores nothing.\n")
         self.race([self.synap, self.redis, self.floor, *self.peers], STRINGS,
-                  lambda name: [("SET {seq} {value}", 1000000)] if name.startswith(("GET", "SET")) else [])
+                  lambda name: [("SET {seq} {value}", 1000000)] if name.startswith(("GET", "SET")) else [],
+                  (("synap", "redis", "cpu_us"), ("synap", "floor", "cpu_us")))
 
     def types(self):
         self.say("## Data types: server CPU per command\n")
@@ -305,7 +323,8 @@ class Bench:
         self.say("## Scaling: one reactor and two\n")
         self.say("On a machine of two cores the generator shares them; the CPU per command shows what the locks cost.\n")
         self.race([self.synap, self.synap_two], [w for w in STRINGS if w[0].startswith(("SET", "GET"))],
-                  lambda name: [("SET {seq} {value}", 1000000)])
+                  lambda name: [("SET {seq} {value}", 1000000)],
+                  tuple((self.synap_two.name, self.synap.name, what) for what in ("per_second", "cpu_us")))
         rows = []
         for racer in (self.synap, self.synap_two, self.redis):
             with racer.start() as server:
@@ -333,22 +352,35 @@ class Bench:
         self.say("## Tail latency of GET beside heavy commands\n")
         keys = self.scale(5000000)
         self.say(f"{keys:,} keys of 64 bytes; 10 connections send 5,000 GET/s (open loop: a late start counts), no pipeline, while another client runs the "
-                 "command named. p99.9 and maximum in ms; in brackets how long the heavy command took.\n")
+                 "command named. p99.9 (median of five turns) and maximum in ms; in brackets how long the heavy command took.\n")
         racers = [self.synap, self.synap_two, self.redis]
-        rows = {name: [name] for name, _, _, _ in TAIL}
-        for racer in racers:
-            with racer.start() as server:
-                control = server.connect(timeout=300)
-                control.call("DEBUG", "POPULATE", str(keys), "key", "64")
-                for name, setup, command, times in TAIL:
-                    for line, count in setup:
-                        if control.call("EXISTS", line.split()[1]) == 0:
-                            self.fill(server, line, self.scale(count))
-                    rows[name].append(self.tail_case(server, command, times, keys))
-                    print(f"  {racer.name}: {name}: {rows[name][-1]}", flush=True)
-        self.table(["beside", *[racer.name for racer in racers]], list(rows.values()))
+        rows = []
+        with contextlib.ExitStack() as stack:
+            servers = [stack.enter_context(racer.start()) for racer in racers]
+            controls = [server.connect(timeout=300) for server in servers]
+            for name, setup, command, times in TAIL:
+                results = [[] for _ in racers]
+                for turn in range(1 if self.options.quick else 5):
+                    for server, control, result in zip(servers, controls, results):
+                        if control.call("DBSIZE") < keys:
+                            control.call("DEBUG", "POPULATE", str(keys), "key", "64")
+                        for line, count in setup:
+                            if control.call("EXISTS", line.split()[1]) == 0:
+                                self.fill(server, line, self.scale(count))
+                        result.append(self.tail_case(server, command, times, keys, turn))
+                rows.append([name, *(self.tail_cell(result) for result in results)])
+                print("  " + "  ".join(rows[-1]), flush=True)
+        self.table(["beside", *[racer.name for racer in racers]], rows)
 
-    def tail_case(self, server, command, times, keys):
+    @staticmethod
+    def tail_cell(cases):
+        p999_ms, max_ms, took = zip(*cases)
+        errors = [one for one in took if isinstance(one, str)]
+        took_ms = max((one for one in took if isinstance(one, float)), default=None)
+        return f"{statistics.median(p999_ms):.2f}, {max(max_ms):.1f}" + (f" ({errors[0]})" if errors else f" ({took_ms:.0f} ms)" if took_ms is not None else "")
+
+    def tail_case(self, server, command, times, keys, turn):
+        """p99.9 and maximum in ms, and how long the longest of the heavy commands took (or its error)."""
         took = []
         stop = threading.Event()
 
@@ -356,7 +388,7 @@ class Bench:
             # A client in Python takes a core for what the server sends it in no time; the cores are for the server here.
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
             connection = server.connect(timeout=300)
-            words = command if isinstance(command, list) else command.split()
+            words = command if isinstance(command, list) else command.format(turn=turn).split()
             if isinstance(command, str) and command.startswith("MGET*"):
                 words = ["MGET"] + [f"key:{i * 7 % keys}" for i in range(int(command[5:]))]
             time.sleep(0.3)
@@ -380,35 +412,30 @@ class Bench:
         stop.set()
         if command:
             thread.join()
-        numbers = [t for t in took if isinstance(t, float)]
-        longest = f" ({max(numbers) * 1000:.0f} ms)" if numbers else f" ({took[0]})" if took else ""
-        return f"{result['p999_us'] / 1000:.2f}, {result['max_us'] / 1000:.1f}{longest}"
+        errors = [one for one in took if isinstance(one, str)]
+        return result["p999_us"] / 1000, result["max_us"] / 1000, errors[0] if errors else max(took) * 1000 if took else None
 
     def messages(self):
         self.say("## Publish: server CPU per message\n")
+        racers = (self.synap, self.synap_two, self.redis)
         rows = []
-        for subscribers in (1, 100, 10000):
+        for subscribers in (1, 100, 5000):
+            with contextlib.ExitStack() as stack:
+                servers = {racer.name: stack.enter_context(racer.start()) for racer in racers}
+                for server in servers.values():
+                    stack.enter_context(subscribed(server, "news", self.scale(subscribers)))
+                turns = {name: [] for name in servers}
+                for _ in range(self.options.turns):
+                    for name, server in servers.items():
+                        turns[name].append(self.measure(server, "PUBLISH news {value}", 1, connections=1))
             row = [f"PUBLISH to {subscribers:,}"]
-            for racer in (self.synap, self.synap_two, self.redis):
-                with racer.start() as server:
-                    connections = [server.connect() for _ in range(self.scale(subscribers))]
-                    for connection in connections:
-                        connection.call("SUBSCRIBE", "news")
-                    stop = threading.Event()
-                    reader = threading.Thread(target=drain, args=(connections, stop))
-                    reader.start()
-                    before = server.cpu_seconds()
-                    count = max(20, 200000 // max(1, len(connections) * 2))
-                    done = self.load(server.port, "PUBLISH news {value}", connections=1, requests=count)
-                    cpu = server.cpu_seconds() - before
-                    stop.set()
-                    reader.join()
-                    row.append(f"{cpu / done['requests'] * 1e6:.1f} ({done['per_second'] * len(connections):,.0f}/s delivered)")
-                    for connection in connections:
-                        connection.close()
+            for results in turns.values():
+                per_second = statistics.median(turn["per_second"] for turn in results) * self.scale(subscribers)
+                row.append(f"{statistics.median(turn['cpu_us'] for turn in results):.1f} ({per_second:,.0f}/s delivered)")
+            row.append(f"{statistics.median(ours['cpu_us'] / theirs['cpu_us'] for ours, theirs in zip(turns['synap'], turns['redis'])):.2f}")
             rows.append(row)
             print("  " + "  ".join(row), flush=True)
-        self.table(["what", "synap", "synap, 2 reactors", "redis"], rows)
+        self.table(["what", *[racer.name for racer in racers], "synap/redis"], rows)
 
     def durability(self):
         self.say("## Append-only file: SET, and reads beside it\n")
@@ -419,32 +446,33 @@ class Bench:
                 *(("always", sync_ms, *load) for sync_ms in (0.1, 1, 5) for load in ((50, 1), (50, 16), (500, 1))),
                 ("everysec", 1, 50, 1), ("everysec", 1, 50, 16), ("no", 1, 50, 16)):
             row = [f"{policy}, sync of {sync_ms} ms, {connections} clients" + (f", pipeline {pipeline}" if pipeline > 1 else "")]
-            done = [self.durable(racer, policy, sync_ms, connections, pipeline) for racer in (self.synap, self.synap_two, self.redis)]
-            row += [f"{one['per_second']:,.0f}/s, {one['cpu_us']:.1f} µs, reads p99 {one['reads_p99_us'] / 1000:.2f} ms" for one in done]
-            row += [f"{done[0]['per_second'] / done[2]['per_second']:.2f}, {done[0]['reads_p99_us'] / done[2]['reads_p99_us']:.2f}"]
+            turns = [[self.durable(racer, policy, sync_ms, connections, pipeline) for racer in (self.synap, self.synap_two, self.redis)]
+                     for _ in range(3)]
+            for results in zip(*turns):
+                row.append("{per_second:,.0f}/s, {cpu_us:.1f} µs, reads p99 {reads_p99_us:,.0f} µs".format(
+                    **{what: statistics.median(one[what] for one in results) for what in ("per_second", "cpu_us", "reads_p99_us")}))
+            row.append(", ".join(f"{statistics.median(ours[what] / theirs[what] for ours, _, theirs in turns):.2f}"
+                                 for what in ("per_second", "reads_p99_us")))
             rows.append(row)
             print("  " + "  ".join(row), flush=True)
         self.table(["what", "synap", "synap, 2 reactors", "redis", "synap/redis: throughput, p99"], rows)
 
     def durable(self, racer, policy, sync_ms, connections, pipeline):
-        """The best of several runs of SETs beside a few reads, on a modelled disk."""
-        results = []
-        for _ in range(self.options.repeat):
-            folder = tempfile.mkdtemp(prefix="synap-bench-", dir="/dev/shm")
-            disk = {"LD_PRELOAD": self.disk, "SYNAP_BENCH_SYNC_US": str(int(sync_ms * 1000))}
-            try:
-                with racer.start("--appendonly", "yes", "--appendfsync", policy, "--auto-aof-rewrite-percentage", "0",
-                                 folder=folder, env=disk) as server:
-                    reads = {}
-                    reader = threading.Thread(target=lambda: reads.update(self.load(server.port, "GET {key}", connections=5, rate=500,
-                                                                                  seconds=self.options.seconds)))
-                    reader.start()
-                    done = self.measure(server, "SET {key} {value}", pipeline, connections=connections)
-                    reader.join()
-                    results.append({**done, "reads_p99_us": reads["p99_us"]})
-            finally:
-                shutil.rmtree(folder)
-        return max(results, key=lambda result: result["per_second"])
+        """A second of SETs beside a few reads, on a modelled disk."""
+        seconds = 1
+        folder = tempfile.mkdtemp(prefix="synap-bench-", dir="/dev/shm")
+        disk = {"LD_PRELOAD": self.disk, "SYNAP_BENCH_SYNC_US": str(int(sync_ms * 1000))}
+        try:
+            with racer.start("--appendonly", "yes", "--appendfsync", policy, "--auto-aof-rewrite-percentage", "0",
+                             folder=folder, env=disk) as server:
+                reads = {}
+                reader = threading.Thread(target=lambda: reads.update(self.load(server.port, "GET {key}", connections=5, rate=500, seconds=seconds)))
+                reader.start()
+                done = self.measure(server, "SET {key} {value}", pipeline, connections=connections, seconds=seconds)
+                reader.join()
+                return {**done, "reads_p99_us": reads["p99_us"]}
+        finally:
+            shutil.rmtree(folder)
 
     def snapshots(self):
         keys = self.scale(5000000)
@@ -522,19 +550,31 @@ class Bench:
         return f"{result['p999_us'] / 1000:.2f}, {result['max_us'] / 1000:.1f} ({took[0]:.1f} s, {megabytes:.0f} MB)"
 
 
-def drain(connections, stop):
-    """Reads what subscribers are sent, so that nobody is a slow reader."""
-    import selectors
+@contextlib.contextmanager
+def subscribed(server, channel, count):
+    """So many subscribers whose messages are read all the time, so that nobody is a slow reader."""
     selector = selectors.DefaultSelector()
-    for connection in connections:
+    for _ in range(count):
+        connection = server.connect()
+        connection.call("SUBSCRIBE", channel)
         connection.socket.setblocking(False)
-        selector.register(connection.socket, selectors.EVENT_READ)
-    while not stop.is_set():
-        for key, _ in selector.select(0.05):
-            try:
-                key.fileobj.recv(1 << 20)
-            except OSError:
-                pass
+        selector.register(connection.socket, selectors.EVENT_READ, connection)
+    stop = threading.Event()
+
+    def read():
+        while not stop.is_set():
+            for key, _ in selector.select(0.05):
+                with contextlib.suppress(OSError):
+                    key.fileobj.recv(1 << 20)
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        reader.join()
+        for key in list(selector.get_map().values()):
+            key.data.close()
 
 
 def machine():
@@ -557,16 +597,17 @@ SECTIONS = ["strings", "memory", "scaling", "tail", "types", "scripts", "message
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the keys, a third of the time")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the keys, a third of the turns")
     parser.add_argument("--only", default=",".join(SECTIONS))
     parser.add_argument("--output", help="file to write (default bench/RESULTS.md for a whole run, else none)")
     parser.add_argument("--server", default=synap_binary())
     parser.add_argument("--peer", action="append", default=[], help="another server to race, NAME=PATH")
-    parser.add_argument("--seconds", type=float)
-    parser.add_argument("--repeat", type=int)
+    parser.add_argument("--seconds", type=float, help="length of a turn")
+    parser.add_argument("--turns", type=int)
     options = parser.parse_args()
-    options.seconds = options.seconds or (1 if options.quick else 3)
-    options.repeat = options.repeat or (1 if options.quick else 2)
+    options.seconds = options.seconds or (0.3 if options.quick else 0.5)
+    options.turns = options.turns or (3 if options.quick else 9)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)  # many subscribers
     sections = options.only.split(",")
     bench = Bench(options)
     bench.say("# Benchmark results\n")
