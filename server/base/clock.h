@@ -22,5 +22,9 @@ inline int64_t wall_clock_ms() {
 inline int64_t monotonic_us() {
   return read_clock_us(CLOCK_MONOTONIC);
 }
+// How long the calling thread has used a processor.
+inline int64_t thread_cpu_us() {
+  return read_clock_us(CLOCK_THREAD_CPUTIME_ID);
+}
 
 }  // namespace synap

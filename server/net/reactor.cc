@@ -1,13 +1,13 @@
 #include "server/net/reactor.h"
 
 #include <sched.h>
-#include <time.h>
 #include <uv.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "server/base/assert.h"
+#include "server/base/clock.h"
 #include "server/base/thread_scheduling.h"
 
 namespace synap {
@@ -42,13 +42,7 @@ namespace {
 // How often a reactor looks at its own load, and what it calls busy (share of a processor) and short.
 constexpr uint64_t kLoadPeriodMs = 20;
 constexpr double kBusyShare = 0.3;
-constexpr int64_t kShortTurnNs = 150 * 1000;
-
-int64_t thread_cpu_ns() {
-  timespec used;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-  return int64_t{used.tv_sec} * 1'000'000'000 + used.tv_nsec;
-}
+constexpr int64_t kShortTurnUs = 150;
 
 void close_handles(uv_loop_t* loop) {
   uv_walk(
@@ -112,13 +106,13 @@ void Reactor::drain_mailbox() {
 bool Reactor::gives_way() {
   const uint64_t now_ms = uv_now(loop_.get());
   if (const uint64_t elapsed_ms = now_ms - load_.since_ms; elapsed_ms >= kLoadPeriodMs) {
-    const int64_t cpu_ns = thread_cpu_ns();
-    const int64_t used_ns = cpu_ns - load_.cpu_ns;
-    const bool busy = static_cast<double>(used_ns) > kBusyShare * 1e6 * static_cast<double>(elapsed_ms);
+    const int64_t cpu_us = thread_cpu_us();
+    const int64_t used_us = cpu_us - load_.cpu_us;
+    const bool busy = static_cast<double>(used_us) > kBusyShare * 1000 * static_cast<double>(elapsed_ms);
     load_ = {.since_ms = now_ms,
-             .cpu_ns = cpu_ns,
+             .cpu_us = cpu_us,
              .turns = turns_,
-             .short_turns = busy && used_ns < kShortTurnNs * static_cast<int64_t>(turns_ - load_.turns)};
+             .short_turns = busy && used_us < kShortTurnUs * static_cast<int64_t>(turns_ - load_.turns)};
   }
   return load_.short_turns;
 }

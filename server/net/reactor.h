@@ -75,7 +75,7 @@ class Reactor {
   struct Signal;
   struct Load {  // as of the last time it was looked at
     uint64_t since_ms = 0;
-    int64_t cpu_ns = 0;
+    int64_t cpu_us = 0;
     uint64_t turns = 0;
     bool short_turns = false;
   };
