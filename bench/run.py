@@ -367,6 +367,8 @@ class Bench:
                         for line, count in setup:
                             if control.call("EXISTS", line.split()[1]) == 0:
                                 self.fill(server, line, self.scale(count))
+                        while control.info("persistence")["rdb_bgsave_in_progress"] == "1":  # the last turn's
+                            time.sleep(0.1)
                         result.append(self.tail_case(server, command, times, keys, turn))
                 rows.append([name, *(self.tail_cell(result) for result in results)])
                 print("  " + "  ".join(rows[-1]), flush=True)
