@@ -347,7 +347,7 @@ with_server {io-threads 2} {
     }
 }
 
-with_server {} {
+with_server {lazyfree-lazy-expire yes} {
     test "a big value is freed in the background, however it goes" {
         r SADD small a b c
         foreach goes {
