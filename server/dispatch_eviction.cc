@@ -216,7 +216,7 @@ void Dispatcher::evict_entry(ShardGuard* guard, int db, Entry* entry) {
   shard.watches.touch(db, key);
   if (!shard.waiters.empty()) shard.waiters.key_changed(db, key, true);
   if (server_.caches_exist()) environment_.observer->key_changed(key, nullptr);
-  lazy ? dispose_entry(entry) : free_entry(entry);
+  dispose_entry(entry, lazy);
   serve_ready(guard);
 }
 

@@ -98,7 +98,7 @@ void Dispatcher::expire_key(DbSlice& slice, int db, Entry* entry) {
   shard.watches.touch_expired(db, key);
   if (!shard.waiters.empty()) shard.waiters.key_changed(db, key, true);
   if (server_.caches_exist()) environment_.observer->key_changed(key, nullptr);
-  environment_.config->lazyfree_lazy_expire ? dispose_entry(entry) : free_entry(entry);
+  dispose_entry(entry, environment_.config->lazyfree_lazy_expire);
 }
 
 // Fields whose time has come, hash by hash, the earliest first.

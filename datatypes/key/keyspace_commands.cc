@@ -143,22 +143,17 @@ size_t flush_slice(Shard& shard, int db, size_t key_bytes, int64_t now_ms) {
   return keys;
 }
 
-bool parse_flush(Context& ctx, bool* async) {
-  *async = ctx.config().lazyfree_lazy_user_flush;
+// SYNC or ASYNC makes no difference: what is flushed is freed in the background.
+bool parse_flush(Context& ctx) {
   if (ctx.argc() == 1) return true;
-  const bool asynchronously = equals_ignore_case(ctx.arg(1), "async");
-  if (ctx.argc() > 2 || (!asynchronously && !equals_ignore_case(ctx.arg(1), "sync"))) {
-    ctx.syntax_error();
-    return false;
-  }
-  *async = asynchronously;
-  return true;
+  if (ctx.argc() == 2 && (equals_ignore_case(ctx.arg(1), "async") || equals_ignore_case(ctx.arg(1), "sync"))) return true;
+  ctx.syntax_error();
+  return false;
 }
 
 // Returns how many keys went; nothing if an error was replied.
 std::optional<size_t> flush(Context& ctx, int first_db, int last_db) {
-  bool async;
-  if (!parse_flush(ctx, &async)) return {};
+  if (!parse_flush(ctx)) return {};
   const size_t key_bytes = average_key_bytes(ctx);
   size_t removed = 0;
   for (size_t i = 0; i < kShards; ++i) {

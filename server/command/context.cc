@@ -452,7 +452,7 @@ void Context::delete_expired(Entry* entry, uint64_t hash) {
   }
   notify(kEventExpired, "expired", entry->key());
   announce(entry->key(), hash, true, true);
-  config().lazyfree_lazy_expire ? dispose_entry(entry) : free_entry(entry);
+  dispose_entry(entry, config().lazyfree_lazy_expire);
 }
 
 void Context::announce(std::string_view key, uint64_t hash, bool deleted, bool expired) {

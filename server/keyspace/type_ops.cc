@@ -122,8 +122,8 @@ size_t free_effort(const Entry* entry) {
   return entry->type() == ValueType::kString ? 1 : type_ops(entry).length(entry);
 }
 
-void dispose_entry(Entry* entry) {
-  if (free_effort(entry) > kFreeInlineMax) {
+void dispose_entry(Entry* entry, bool lazy) {
+  if (lazy && free_effort(entry) > kFreeInlineMax) {
     constexpr size_t kSamples = 5;
     background_free([entry] { free_entry(entry); }, 1, entry_memory_bytes(entry, kSamples));
   } else {

@@ -27,8 +27,9 @@ inline const TypeOps& type_ops(const Entry* entry) { return type_ops(entry->type
 void free_value(Entry* entry);
 // Frees value and entry on this thread.
 void free_entry(Entry* entry);
-// The same, in the background when the value has many elements: whoever deletes or overwrites it holds its shard.
-void dispose_entry(Entry* entry);
+// The same, in the background when the value has many elements: whoever deletes or overwrites it holds its shard. `lazy`
+// false frees here and now.
+void dispose_entry(Entry* entry, bool lazy = true);
 
 // How much work freeing would be: elements, or 1.
 size_t free_effort(const Entry* entry);
