@@ -108,18 +108,13 @@ void Dispatcher::end_turn() {
 // --- Finding the command and its keys.
 
 const Command* Dispatcher::look_up(const Args& args) {
-  const std::string_view name = args[0];
+  const ShortText name(args[0]);
   for (const Memo& memo : memo_) {
-    if (memo.size != 0 && equal_bytes({memo.name, memo.size}, name)) {
-      return memo.command;
-    }
+    if (memo.name == name) return memo.command;
   }
   const Command* command = server_.commands->find_call(args.span());
-  if (command != nullptr && command->subcommands.empty() && command->full_name.empty() && name.size() <= sizeof(Memo::name)) {
-    Memo& memo = memo_[next_memo_++ % memo_.size()];
-    std::memcpy(memo.name, name.data(), name.size());
-    memo.size = static_cast<uint8_t>(name.size());
-    memo.command = command;
+  if (command != nullptr && command->subcommands.empty() && command->full_name.empty() && name.size <= ShortText::kMax) {
+    memo_[next_memo_++ % memo_.size()] = {name, command};
   }
   return command;
 }

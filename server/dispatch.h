@@ -15,6 +15,7 @@
 #include "protocol/args.h"
 #include "protocol/reply.h"
 #include "server/base/cycle_clock.h"
+#include "server/base/equal_bytes.h"
 #include "server/command/context.h"
 #include "server/command/runner.h"
 #include "server/command/server_api.h"
@@ -188,11 +189,8 @@ class Dispatcher final : public CommandRunner {
   friend class DispatchedInnerCall;
   struct ShardTask;
 
-  static constexpr size_t kPrefetchMax = 64;  // commands
-
   struct Memo {
-    char name[16] = {};
-    uint8_t size = 0;
+    ShortText name;  // as it was called; an empty one is nobody's
     const Command* command = nullptr;
   };
 
@@ -268,9 +266,10 @@ class Dispatcher final : public CommandRunner {
   struct FirstKey {
     size_t position = 0;
     uint64_t hash = 0;
+    bool has_element = false;
   };
   FirstKey first_key(const Args& args);
-  void prefetch_elements(const CommandBatch& batch, int db, std::span<const uint64_t> hashes);
+  void prefetch_elements(const CommandBatch& batch, int db);
   bool over_memory_limit();
   void set_out_of_memory(bool refused);
   void continue_eviction(Reactor& reactor);

@@ -1,5 +1,6 @@
 // equal_bytes: whether two texts are the same. Keys, members and names are short: comparing them in place costs a
-// fraction of a call of memcmp, which this leaves to the longer ones.
+// fraction of a call of memcmp, which this leaves to the longer ones. ShortText: a text of up to 16 bytes as numbers, for
+// comparing it with several.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +10,15 @@
 namespace synap {
 
 template <class Word>
+inline uint64_t word_at(const char* bytes) {
+  Word word;
+  std::memcpy(&word, bytes, sizeof word);
+  return word;
+}
+
+template <class Word>
 inline uint64_t word_difference(const char* a, const char* b) {
-  Word left;
-  Word right;
-  std::memcpy(&left, a, sizeof left);
-  std::memcpy(&right, b, sizeof right);
-  return static_cast<uint64_t>(left ^ right);
+  return word_at<Word>(a) ^ word_at<Word>(b);
 }
 
 inline bool equal_bytes(std::string_view left, std::string_view right) {
@@ -34,5 +38,32 @@ inline bool equal_bytes(std::string_view left, std::string_view right) {
   if (n >= 2) return (word_difference<uint16_t>(a, b) | word_difference<uint16_t>(a + n - 2, b + n - 2)) == 0;
   return n == 0 || *a == *b;
 }
+
+// Equal if and only if the texts are, as long as one of the two has at most kMax bytes.
+struct ShortText {
+  static constexpr size_t kMax = 16;
+
+  ShortText() = default;
+  explicit ShortText(std::string_view text) : size(text.size()) {
+    const char* begin = text.data();
+    const char* end = begin + size;
+    // Beginning and end, which overlap.
+    if (size >= 8) {
+      head = word_at<uint64_t>(begin);
+      tail = word_at<uint64_t>(end - 8);
+    } else if (size >= 4) {
+      head = word_at<uint32_t>(begin) | word_at<uint32_t>(end - 4) << 32;
+    } else if (size >= 2) {
+      head = word_at<uint16_t>(begin) | word_at<uint16_t>(end - 2) << 32;
+    } else if (size == 1) {
+      head = word_at<uint8_t>(begin);
+    }
+  }
+  bool operator==(const ShortText&) const = default;
+
+  size_t size = 0;
+  uint64_t head = 0;
+  uint64_t tail = 0;
+};
 
 }  // namespace synap

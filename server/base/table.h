@@ -14,8 +14,8 @@
 // Order. Segment and bucket are the hash read as a fraction: everything lies in hash order at any size. A scan cursor is
 // therefore a hash value, valid through growth and shrinking; an item present during the whole scan is returned.
 //
-// Threads. No locking here. Readers may run together; a writer must be alone, except that prefetch_bucket() and
-// prefetch_item() may run beside a writer: memory they might read is given to Traits::retire instead of being freed.
+// Threads. No locking here. Readers may run together; a writer must be alone, except that batched lookups begin
+// beside a writer: memory they might read is given to Traits::retire instead of being freed.
 //
 // Traits:
 //   using Item = …;                                        malloc'd or otherwise 8-byte aligned
@@ -82,6 +82,7 @@ class Table {
    private:
     friend class Table;
     uint64_t word() const { return word_; }
+    uint64_t unlocked_word() const { return __atomic_load_n(&word_, __ATOMIC_RELAXED); }
     void store(uint64_t word) { __atomic_store_n(&word_, word, __ATOMIC_RELAXED); }
     bool empty() const { return (word_ & kPointerMask) == 0; }
 
@@ -133,7 +134,7 @@ class Table {
     const Slot* slot = find_in(*bucket, hash, key);
     if (slot != nullptr || !bucket->spilled()) return slot;
     for (size_t step = 0; step < probes(segment); ++step) {
-      index = index + 1 == segment.count ? 0 : index + 1;
+      index = next_index(segment, index);
       slot = find_in(segment.buckets[index], hash, key);
       if (slot != nullptr) return slot;
     }
@@ -277,29 +278,52 @@ class Table {
     }
   }
 
-  // A home bucket between the two stages of a batched lookup. It may be read until what is retired meanwhile is freed.
-  using Fetched = const Bucket*;
-  // First stage: fetches the home bucket's line.
-  Fetched prefetch_bucket(uint64_t hash) const {
-    const Bucket* bucket = unlocked_bucket(hash);
-    __builtin_prefetch(bucket);
-    return bucket;
+  // A batched lookup goes in stages, each for all its hashes before the next, so that their cache misses overlap: the words
+  // of the directory, the lines of the home buckets, the items. All of this may run beside a writer. A home, which is empty
+  // if the table was, may be read until what is retired meanwhile is freed.
+  void prefetch_directory(uint64_t hash) const {
+    const uint64_t root = __atomic_load_n(&root_, __ATOMIC_ACQUIRE);
+    __builtin_prefetch(&directory_of(root)[index_in(root, hash)]);
   }
-  // Second stage: fetches the first two lines of the item whose tag matches, if any. Null: the table was empty.
-  static void prefetch_item(Fetched bucket, uint64_t hash) {
-    if (bucket == nullptr) return;
-    const uint64_t tag = tag_of(hash);
-    for (const Slot& slot : bucket->slots) {
-      const uint64_t word = __atomic_load_n(&slot.word_, __ATOMIC_RELAXED);
-      if ((word & kTagMask) != tag) continue;
-      const char* item = reinterpret_cast<const char*>(word & kPointerMask);
-      __builtin_prefetch(item);
-      __builtin_prefetch(item + 64);
+  Home unlocked_home_of(uint64_t hash) const {
+    const uint64_t root = __atomic_load_n(&root_, __ATOMIC_ACQUIRE);
+    Home home{};
+    if (root == 0) return home;
+    home.segment = decode(__atomic_load_n(&directory_of(root)[index_in(root, hash)], __ATOMIC_ACQUIRE));
+    home.index = home.segment.home(hash);
+    return home;
+  }
+  static const void* bucket_of(const Home& home) { return &home.segment.buckets[home.index]; }
+  // The item that seems to be it, in the home bucket. Null: it is not there.
+  static const Item* probable_item(const Home& home, uint64_t hash) {
+    return home.segment.count == 0 ? nullptr : tagged_item(home.segment.buckets[home.index], tag_of(hash));
+  }
+  // Whether one of the next buckets may have it, the lines of which this fetches; and, a while later, the item.
+  static bool prefetch_next_bucket(const Home& home) {
+    if (home.segment.count == 0) return false;
+    if ((home.segment.buckets[home.index].slots[0].unlocked_word() & kSpilledBit) == 0) return false;
+    __builtin_prefetch(&home.segment.buckets[next_index(home.segment, home.index)]);
+    return true;
+  }
+  static const Item* probable_spilled_item(const Home& home, uint64_t hash) {
+    size_t index = home.index;
+    for (size_t step = 0; step < probes(home.segment); ++step) {
+      index = next_index(home.segment, index);
+      const Item* item = tagged_item(home.segment.buckets[index], tag_of(hash));
+      if (item != nullptr) return item;
     }
+    return nullptr;
   }
+  // Its first two lines; most are no longer.
+  static void prefetch_item(const Item* item) {
+    const auto* bytes = reinterpret_cast<const char*>(item);
+    __builtin_prefetch(bytes);
+    __builtin_prefetch(bytes + 64);
+  }
+  void prefetch_bucket(uint64_t hash) const { __builtin_prefetch(bucket_of(unlocked_home_of(hash))); }
 
-  // The same two stages for whoever holds the table, so that no writer is beside: the place is found once for them and
-  // for find(), and all tags are compared at once. The table must not be empty.
+  // The same for whoever holds the table, so that no writer is beside: the place is found once for them and for find(), and
+  // all tags are compared at once. The table must not be empty.
   Home home_of(uint64_t hash) const {
     Home home;
     home.segment = segment_of(hash);
@@ -310,9 +334,7 @@ class Table {
   static void fetch_item(const Home& home, uint64_t hash) {
     const Bucket& bucket = home.segment.buckets[home.index];
     for (unsigned mask = matches(bucket, tag_of(hash)); mask != 0; mask &= mask - 1) {
-      const char* item = reinterpret_cast<const char*>(bucket.slots[std::countr_zero(mask)].item());
-      __builtin_prefetch(item);
-      __builtin_prefetch(item + 64);
+      prefetch_item(bucket.slots[std::countr_zero(mask)].item());
     }
   }
   void fetch_item(uint64_t hash) const {
@@ -375,6 +397,7 @@ class Table {
   static uint64_t encode(const Segment& segment) {
     return static_cast<uint64_t>(segment.depth) << 48 | reinterpret_cast<uint64_t>(segment.buckets) | segment.count;
   }
+  static size_t next_index(const Segment& segment, size_t index) { return index + 1 == segment.count ? 0 : index + 1; }
   static size_t probes(const Segment& segment) { return std::min(kProbe, segment.count - 1); }
 
   // root_ is the directory's address and, in the top 16 bits, its depth: prefetches read both at once without a lock.
@@ -434,6 +457,18 @@ class Table {
 #endif
   }
 
+  // Beside a writer: an item with the tag, or null.
+  static const Item* tagged_item(const Bucket& bucket, uint64_t tag) {
+    uint64_t words[kSlots];
+    unsigned mask = 0;
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < kSlots; ++i) {
+      words[i] = bucket.slots[i].unlocked_word();
+      mask |= ((words[i] ^ tag) >> 48 == 0 ? 1U : 0U) << i;
+    }
+    return mask == 0 ? nullptr : reinterpret_cast<const Item*>(words[std::countr_zero(mask)] & kPointerMask);
+  }
+
   static const Slot* find_in(const Bucket& bucket, uint64_t hash, std::string_view key) {
     for (unsigned mask = matches(bucket, tag_of(hash)); mask != 0; mask &= mask - 1) {
       const Slot& slot = bucket.slots[std::countr_zero(mask)];
@@ -453,7 +488,7 @@ class Table {
         if (index != home) segment.buckets[home].set_spilled();
         return &slot;
       }
-      index = index + 1 == segment.count ? 0 : index + 1;
+      index = next_index(segment, index);
     }
     return nullptr;
   }
@@ -643,7 +678,7 @@ class Table {
       for (const Slot& slot : segment.buckets[index].slots) {
         if (!slot.empty() && segment.home(Traits::hash(slot.item())) == home) visit(slot);
       }
-      index = index + 1 == segment.count ? 0 : index + 1;
+      index = next_index(segment, index);
     }
   }
 
@@ -660,13 +695,6 @@ class Table {
     return (next >> (64 - kCursorBits)) + 1;
   }
 
-  const Bucket* unlocked_bucket(uint64_t hash) const {
-    const uint64_t root = __atomic_load_n(&root_, __ATOMIC_ACQUIRE);
-    if (root == 0) return nullptr;
-    const Segment segment = decode(__atomic_load_n(&directory_of(root)[index_in(root, hash)], __ATOMIC_ACQUIRE));
-    return &segment.buckets[segment.home(hash)];
-  }
-
   bool reaches(const Item* item, const Slot* expected) const {
     const uint64_t hash = Traits::hash(item);
     const Segment segment = segment_of(hash);
@@ -675,7 +703,7 @@ class Table {
     for (size_t step = 0; step <= steps; ++step) {
       const Bucket& bucket = segment.buckets[index];
       if (expected >= bucket.slots && expected < bucket.slots + kSlots) return true;
-      index = index + 1 == segment.count ? 0 : index + 1;
+      index = next_index(segment, index);
     }
     return false;
   }

@@ -19,15 +19,19 @@ Entry* Entry::make(const Parts& parts) {
   return entry;
 }
 
+uint32_t Entry::meta_of(const Parts& parts) {
+  return static_cast<uint32_t>(parts.type) | static_cast<uint32_t>(parts.storage) << 4 |
+         (parts.expiry_ms != kNoExpiry ? kExpiryBit : 0) | parts.access_clock << 8;
+}
+
 void Entry::fill(const Parts& parts) {
   const bool long_key = parts.key.size() >= kKeyLengthMask;
-  meta_ = static_cast<uint32_t>(parts.type) | static_cast<uint32_t>(parts.storage) << 4 |
-          (parts.expiry_ms != kNoExpiry ? kExpiryBit : 0) | parts.access_clock << 8;
+  meta_ = meta_of(parts);
   lengths_ = (long_key ? kKeyLengthMask : static_cast<uint32_t>(parts.key.size())) |
              static_cast<uint32_t>(parts.inline_value.size()) << kKeyLengthBits;
   char* cursor = reinterpret_cast<char*>(this + 1);
   const auto put = [&cursor](const void* bytes, size_t size) {
-    if (size != 0) std::memmove(cursor, bytes, size);
+    if (size != 0) std::memcpy(cursor, bytes, size);
     cursor += size;
   };
   if (parts.expiry_ms != kNoExpiry) put(&parts.expiry_ms, sizeof parts.expiry_ms);
@@ -51,13 +55,19 @@ Entry::Parts Entry::parts() const {
 }
 
 bool Entry::rewrite_in_place(const Parts& parts) {
-  // The key must not move: its bytes are read while the new layout is written.
+  const bool was_inline = is_inline();
   const bool same_head = (parts.expiry_ms != kNoExpiry) == has_expiry() &&
-                         (parts.storage == Storage::kEmbstr || parts.storage == Storage::kRaw) == is_inline();
-  if (!same_head || bytes_for(parts) != bytes()) return false;
-  Parts kept = parts;
-  kept.key = key();
-  fill(kept);
+                         (parts.storage == Storage::kEmbstr || parts.storage == Storage::kRaw) == was_inline;
+  if (!same_head || (was_inline && parts.inline_value.size() != lengths_ >> kKeyLengthBits)) return false;
+  const std::string_view kept = key();
+  meta_ = meta_of(parts);
+  if (has_expiry()) set_expiry_ms(parts.expiry_ms);
+  char* begin = const_cast<char*>(kept.data());
+  if (was_inline) {
+    std::memmove(begin + kept.size(), parts.inline_value.data(), parts.inline_value.size());
+  } else {
+    std::memcpy(begin - sizeof parts.word, &parts.word, sizeof parts.word);
+  }
   return true;
 }
 

@@ -136,6 +136,7 @@ class Entry {
 
   uint32_t meta() const { return __atomic_load_n(&meta_, __ATOMIC_RELAXED); }
   const char* tail() const { return reinterpret_cast<const char*>(this + 1) + (has_expiry() ? sizeof(int64_t) : 0); }
+  static uint32_t meta_of(const Parts& parts);
   void fill(const Parts& parts);
 
   uint32_t meta_;

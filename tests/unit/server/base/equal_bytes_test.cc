@@ -22,4 +22,21 @@ TEST_CASE("equal_bytes: every byte counts, at every length") {
   }
 }
 
+TEST_CASE("ShortText: every byte counts, at every length up to its limit, and beyond it the length tells") {
+  for (size_t n = 0; n <= ShortText::kMax; ++n) {
+    std::string text(n, 'x');
+    for (size_t i = 0; i < n; ++i) text[i] = static_cast<char>('a' + i % 26);
+    CHECK(ShortText(text) == ShortText(std::string(text)));
+    CHECK_FALSE(ShortText(text) == ShortText(text + "x"));
+    CHECK_FALSE(ShortText(text) == ShortText(text + std::string(1, '\0')));
+    for (size_t i = 0; i < n; ++i) {
+      std::string other = text;
+      other[i] = static_cast<char>(other[i] ^ 0x80);
+      CHECK_FALSE(ShortText(text) == ShortText(other));
+    }
+  }
+  const std::string longest(ShortText::kMax, 'x');
+  CHECK_FALSE(ShortText(longest) == ShortText(longest + longest));
+}
+
 }  // namespace synap

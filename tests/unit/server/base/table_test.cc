@@ -91,6 +91,28 @@ TEST_CASE_TEMPLATE("a table with room for its items is no bigger than one that g
   }
 }
 
+TEST_CASE("a batched lookup meets every item, those that spilled out of their home bucket, too") {
+  OwningTable<WordTraits> table;
+  using Home = OwningTable<WordTraits>::Home;
+  const Home nowhere = table.unlocked_home_of(hash_bytes("key:1"));
+  CHECK(table.probable_item(nowhere, hash_bytes("key:1")) == nullptr);
+  CHECK_FALSE(table.prefetch_next_bucket(nowhere));
+  int spilled = 0;
+  for (int i = 0; i < 20000; ++i) {
+    table.add(numbered(i));
+    const uint64_t hash = hash_bytes(numbered(i / 2));
+    const Home home = table.unlocked_home_of(hash);
+    const Word* item = table.probable_item(home, hash);
+    if (item == nullptr) {
+      REQUIRE(table.prefetch_next_bucket(home));
+      item = table.probable_spilled_item(home, hash);
+      ++spilled;
+    }
+    REQUIRE(item == table.find_item(hash, numbered(i / 2)));
+  }
+  CHECK(spilled > 0);
+}
+
 TEST_CASE("a scan returns everything that stays, while the table grows and shrinks") {
   OwningTable<WordTraits> table;
   for (int i = 0; i < 5000; ++i) table.add(numbered(i));
