@@ -19,6 +19,10 @@ StoredArgs::StoredArgs(const Args& args) : size_(static_cast<uint32_t>(args.size
     memory_bytes_ += owned.bytes.heap_bytes();
     owned_.push_back({0, owned.index, std::move(owned.bytes)});
   }
+  if (views_are_owned()) {
+    views_ = reinterpret_cast<std::string_view*>(owned_.front().bytes.data());
+    return;
+  }
   const auto has = [this](size_t index) {
     return std::any_of(owned_.begin(), owned_.end(), [index](const OwnedArg& owned) { return owned.index == index; });
   };
@@ -85,6 +89,14 @@ std::span<OwnedArg> CommandBatch::owned_of(size_t command) const {
     return place(a) < place(b);
   });
   return {first, last};
+}
+
+Args CommandBatch::with_owned(size_t i) const {
+  const Command& command = commands_[i];
+  const std::span<OwnedArg> owned = owned_of(i);
+  const bool has_views = !owned.empty() && owned.front().index == OwnedArg::kViews;
+  const auto* views = has_views ? reinterpret_cast<const std::string_view*>(owned.front().bytes.data()) : views_ + command.first_view;
+  return {{views, command.view_count}, owned, command.known_hash};
 }
 
 void CommandBatch::drop_from(size_t command) {

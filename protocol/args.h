@@ -16,11 +16,13 @@
 
 namespace synap {
 
-// A bulk argument that was read straight into a block of its own, or the block that backs all others of a big command.
+// A bulk argument that was read straight into a block of its own. Of a big command also the block that backs all others,
+// and before all of them the one with the views themselves, so that keeping the command copies nothing.
 struct OwnedArg {
   static constexpr uint32_t kBacking = UINT32_MAX;
+  static constexpr uint32_t kViews = UINT32_MAX - 1;
   uint32_t command;  // its place in the batch
-  uint32_t index;    // its place in the command, or kBacking
+  uint32_t index;    // its place in the command, kBacking or kViews
   SharedBytes bytes;
 };
 
@@ -78,7 +80,9 @@ class StoredArgs {
     std::swap(owned_, other.owned_);
     return *this;
   }
-  ~StoredArgs() { std::free(views_); }
+  ~StoredArgs() {
+    if (!views_are_owned()) std::free(views_);
+  }
 
   Args args() { return {{views_, size_}, owned_}; }
   std::string_view operator[](size_t i) const { return views_[i]; }
@@ -87,7 +91,9 @@ class StoredArgs {
   size_t memory_bytes() const { return memory_bytes_; }
 
  private:
-  std::string_view* views_ = nullptr;  // followed by the bytes they view
+  bool views_are_owned() const { return !owned_.empty() && owned_.front().index == OwnedArg::kViews; }
+
+  std::string_view* views_ = nullptr;  // followed by the bytes they view, unless these are owned
   uint32_t size_ = 0;
   size_t memory_bytes_ = 0;
   std::vector<OwnedArg> owned_;
@@ -107,10 +113,9 @@ class CommandBatch {
   bool empty() const { return command_count_ == 0; }
   Args operator[](size_t i) const {
     const Command& command = commands_[i];
-    const std::span<const std::string_view> views(views_ + command.first_view, command.view_count);
-    if (owned_.empty()) [[likely]]
-      return {views, {}, command.known_hash};
-    return {views, owned_of(i), command.known_hash};
+    if (!owned_.empty()) [[unlikely]]
+      return with_owned(i);
+    return {{views_ + command.first_view, command.view_count}, {}, command.known_hash};
   }
   // What known_hash() of command i's arguments says from now on.
   void note_hash(size_t i, uint64_t hash) { commands_[i].known_hash = hash; }
@@ -142,6 +147,7 @@ class CommandBatch {
   void grow_views(size_t n);
   void grow_commands();
   std::span<OwnedArg> owned_of(size_t command) const;
+  Args with_owned(size_t command) const;
   void drop_from(size_t command);
 
   std::string_view* views_ = nullptr;

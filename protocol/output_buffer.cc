@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 namespace synap {
 
@@ -13,10 +14,18 @@ constexpr size_t kSmallChunkBytes = 512;
 // append_all() copies instead of linking when the other buffer is no bigger than this.
 constexpr size_t kCopyBytesMax = 1024;
 
+// The first chunk that a buffer of this thread freed last: most replies come and go one at a time.
+struct SpareChunk {
+  ~SpareChunk() { std::free(memory); }
+  void* memory = nullptr;
+};
+thread_local SpareChunk spare;
+
 }  // namespace
 
 OutputBuffer::Chunk* OutputBuffer::new_chunk(size_t capacity) {
-  void* memory = std::malloc(sizeof(Chunk) + capacity);
+  const bool first = sizeof(Chunk) + capacity == kFirstChunkBytes;
+  void* memory = first && spare.memory != nullptr ? std::exchange(spare.memory, nullptr) : std::malloc(sizeof(Chunk) + capacity);
   SYNAP_ASSERT(memory != nullptr);
   Chunk* chunk = new (memory) Chunk{};
   chunk->begin = chunk->end = chunk->bytes();
@@ -30,7 +39,12 @@ void OutputBuffer::free_chunk(Chunk* chunk) {
     SharedBytes bytes = SharedBytes::adopt(chunk->shared);
     memory_bytes_ -= sizeof(Chunk) + bytes.heap_bytes();
   } else {
-    memory_bytes_ -= sizeof(Chunk) + static_cast<size_t>(chunk->limit - chunk->bytes());
+    const size_t size = sizeof(Chunk) + static_cast<size_t>(chunk->limit - chunk->bytes());
+    memory_bytes_ -= size;
+    if (size == kFirstChunkBytes && spare.memory == nullptr) {
+      spare.memory = chunk;
+      return;
+    }
   }
   std::free(chunk);
 }

@@ -338,16 +338,23 @@ RespParser::Step RespParser::resume_line(CommandBatch* batch, const ParserLimits
 
 RespParser::Step RespParser::finish_resumed(CommandBatch* batch, size_t fresh_count) {
   const size_t total = tokens_.size() + fresh_count;
-  std::string_view* const views = batch->views_end(total);
-  std::memmove(static_cast<void*>(views + tokens_.size()), views, fresh_count * sizeof(std::string_view));
+  const auto place = static_cast<uint32_t>(batch->size());
   const bool big = stash_.size() + (cursor_ - stream_begin_) > kBackedBytesMin;
-  if (big) stash_whole_command({views + tokens_.size(), fresh_count});
+  std::string_view* views = batch->views_end(big ? fresh_count : total);
+  const std::span<std::string_view> fresh(views, fresh_count);
+  if (big) {
+    stash_whole_command(fresh);
+    SharedBytes own = SharedBytes::allocate(total * sizeof(std::string_view));
+    views = reinterpret_cast<std::string_view*>(own.data());
+    batch->owned_.push_back({place, OwnedArg::kViews, std::move(own)});
+  }
+  std::memmove(static_cast<void*>(views + tokens_.size()), fresh.data(), fresh.size_bytes());
   for (size_t i = 0; i < tokens_.size(); ++i) {
     const Token& token = tokens_[i];
     if ((token.offset & kInBlock) != 0) {
       SharedBytes& block = blocks_[token.offset & ~kInBlock];
       new (&views[i]) std::string_view(block.view());
-      batch->owned_.push_back({static_cast<uint32_t>(batch->size()), static_cast<uint32_t>(i), std::move(block)});
+      batch->owned_.push_back({place, static_cast<uint32_t>(i), std::move(block)});
     } else {
       const size_t stashed = stash_.size();
       const char* bytes = token.offset < stashed ? stash_.view().data() + token.offset
@@ -355,10 +362,8 @@ RespParser::Step RespParser::finish_resumed(CommandBatch* batch, size_t fresh_co
       new (&views[i]) std::string_view(bytes, token.size);
     }
   }
-  if (big) {
-    batch->owned_.push_back({static_cast<uint32_t>(batch->size()), OwnedArg::kBacking, std::move(stash_.block)});
-  }
-  push_command(batch, total, CommandBatch::kResumed);
+  if (big) batch->owned_.push_back({place, OwnedArg::kBacking, std::move(stash_.block)});
+  push_command(batch, total, CommandBatch::kResumed, big);
   std::swap(held_, stash_);  // the views stay valid until keep_tail()
   forget_tail();
   return Step::kCommand;
@@ -373,10 +378,10 @@ void RespParser::stash_whole_command(std::span<std::string_view> fresh) {
   for (std::string_view& view : fresh) view = {moved_to + (view.data() - stream), view.size()};
 }
 
-void RespParser::push_command(CommandBatch* batch, size_t view_count, size_t input_begin) {
+void RespParser::push_command(CommandBatch* batch, size_t view_count, size_t input_begin, bool own_views) {
   batch->push_command(
       {batch->view_count_, static_cast<uint32_t>(view_count), carried_bytes_ + cursor_ - command_begin_, input_begin});
-  batch->view_count_ += static_cast<uint32_t>(view_count);
+  if (!own_views) batch->view_count_ += static_cast<uint32_t>(view_count);
   command_begin_ = cursor_;
   carried_bytes_ = 0;
 }

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "server/dispatch.h"
+#include "server/keyspace/entry_fetch.h"
 #include "server/keyspace/type_ops.h"
 
 namespace synap {
@@ -13,51 +14,6 @@ namespace synap {
 namespace {
 
 constexpr uint64_t kElementCategories = kCatSet | kCatSortedSet | kCatHash;
-
-// The entries of some keys. Each stage is a loop as short as can be: the fewer instructions it takes, the more misses the
-// processor has under way at once.
-class EntryFetch {
- public:
-  static constexpr size_t kMax = 64;
-
-  bool full() const { return count_ == kMax; }
-  void add(const EntryTable& table, uint64_t hash) {
-    table.prefetch_directory(hash);
-    tables_[count_] = &table;
-    hashes_[count_++] = hash;
-  }
-
-  void run() {
-    for (size_t i = 0; i < count_; ++i) {
-      homes_[i] = tables_[i]->unlocked_home_of(hashes_[i]);
-      addresses_[i] = EntryTable::bucket_of(homes_[i]);
-    }
-    for (size_t i = 0; i < count_; ++i) __builtin_prefetch(addresses_[i]);
-    size_t found = 0;
-    size_t spilled = 0;
-    for (size_t i = 0; i < count_; ++i) {
-      const Entry* entry = EntryTable::probable_item(homes_[i], hashes_[i]);
-      if (entry != nullptr) [[likely]] {
-        addresses_[found++] = entry;
-      } else if (EntryTable::prefetch_next_bucket(homes_[i])) {
-        hashes_[spilled] = hashes_[i];
-        homes_[spilled++] = homes_[i];
-      }
-    }
-    for (size_t i = 0; i < found; ++i) EntryTable::prefetch_item(static_cast<const Entry*>(addresses_[i]));
-    for (size_t i = 0; i < spilled; ++i) {
-      const Entry* entry = EntryTable::probable_spilled_item(homes_[i], hashes_[i]);
-      if (entry != nullptr) EntryTable::prefetch_item(entry);
-    }
-  }
-
- private:
-  std::array<const EntryTable*, kMax> tables_;
-  std::array<uint64_t, kMax> hashes_;
-  std::array<EntryTable::Home, kMax> homes_;
-  std::array<const void*, kMax> addresses_;
-  size_t count_ = 0;
-};
 
 // Where a command on one element names it: "ZADD key score member", "SISMEMBER key member", "HSET key field value".
 size_t element_position(const Command& command, size_t argc) {

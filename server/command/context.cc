@@ -8,6 +8,7 @@
 #include "server/command/command_table.h"
 #include "server/command/server_api.h"
 #include "server/keyspace/background.h"
+#include "server/keyspace/entry_fetch.h"
 #include "server/keyspace/hot_values.h"
 #include "server/keyspace/shard_guard.h"
 #include "server/keyspace/type_ops.h"
@@ -303,9 +304,20 @@ uint64_t Context::hash_of(std::string_view key) const {
     const size_t index = next_key_hash_ + i < count ? next_key_hash_ + i : next_key_hash_ + i - count;
     if (key_hashes_[index].data != key.data()) continue;
     next_key_hash_ = index;
+    if (count > 1 && index >= fetched_keys_) fetch_keys(index);
     return key_hashes_[index].hash;
   }
   return hash_bytes(key);
+}
+
+// Handlers go through many keys in order: those from here on are looked up next.
+void Context::fetch_keys(size_t first) const {
+  EntryFetch fetch;
+  for (fetched_keys_ = first; fetched_keys_ < key_hashes_.size() && !fetch.full(); ++fetched_keys_) {
+    const uint64_t hash = key_hashes_[fetched_keys_].hash;
+    fetch.add(environment_->keyspace->slice(session_->db, hash).table, hash);
+  }
+  fetch.run();
 }
 
 void Context::check_covered(uint64_t hash, bool writing) const {

@@ -488,6 +488,7 @@ class Context {
   void announce(std::string_view key, uint64_t hash, bool deleted, bool expired = false);
   DbSlice& slice(uint64_t hash) { return environment_->keyspace->slice(db(), hash); }
   void check_covered(uint64_t hash, bool writing) const;
+  void fetch_keys(size_t first) const;
 
   const Environment* environment_ = nullptr;
   const Command* command_ = nullptr;
@@ -498,6 +499,7 @@ class Context {
 
   std::span<const KeyHash> key_hashes_;
   mutable size_t next_key_hash_ = 0;
+  mutable size_t fetched_keys_ = 0;  // so many of them may be in cache
 
   uint64_t dirty_ = 0;
   EffectBuffer* effects_ = nullptr;

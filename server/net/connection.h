@@ -83,8 +83,8 @@ class Connection {
   friend class TlsHandshakes;
   static constexpr size_t kPiecesMax = 64;
   // Read and written at once, and then a turn, of one connection: a fraction of a millisecond.
-  static constexpr size_t kReadBytesATurn = 256 * 1024;
-  static constexpr size_t kWrittenAtOnce = 256 * 1024;
+  static constexpr size_t kReadBytesATurn = 128 * 1024;
+  static constexpr size_t kWrittenAtOnce = 128 * 1024;
   // Encrypted before the socket is asked to take it; more waits as it is, so that no reply holds up the reactor.
   static constexpr size_t kEncryptedAtOnce = 256 * 1024;
   static constexpr size_t kRecordBytesMax = 16 * 1024;

@@ -376,7 +376,12 @@ TEST_CASE("a long command that came in pieces is kept without copying its argume
     CHECK(std::all_of(stored.args().begin(), stored.args().end(), [block](std::string_view arg) {
       return arg.size() == 100'000 || (arg.data() >= block.data() && arg.data() + arg.size() <= block.data() + block.size());
     }));
+    REQUIRE(owned.front().index == OwnedArg::kViews);
+    CHECK(static_cast<const void*>(stored.args().begin()) == owned.front().bytes.data());
     CHECK(stored.memory_bytes() >= input.size());
+    StoredArgs again(stored.args());
+    stored = StoredArgs();
+    CHECK(to_command(again.args()) == command);
   }
 }
 

@@ -98,6 +98,7 @@ TEST_CASE("a batched lookup meets every item, those that spilled out of their ho
   CHECK(table.probable_item(nowhere, hash_bytes("key:1")) == nullptr);
   CHECK_FALSE(table.prefetch_next_bucket(nowhere));
   int spilled = 0;
+  int others = 0;
   for (int i = 0; i < 20000; ++i) {
     table.add(numbered(i));
     const uint64_t hash = hash_bytes(numbered(i / 2));
@@ -108,9 +109,11 @@ TEST_CASE("a batched lookup meets every item, those that spilled out of their ho
       item = table.probable_spilled_item(home, hash);
       ++spilled;
     }
-    REQUIRE(item == table.find_item(hash, numbered(i / 2)));
+    REQUIRE(item != nullptr);
+    others += item == table.find_item(hash, numbered(i / 2)) ? 0 : 1;
   }
   CHECK(spilled > 0);
+  CHECK(others < 100);  // of the same bucket and 16-bit tag
 }
 
 TEST_CASE("a scan returns everything that stays, while the table grows and shrinks") {
