@@ -26,11 +26,9 @@ StoredArgs::StoredArgs(const Args& args) : size_(static_cast<uint32_t>(args.size
   const auto has = [this](size_t index) {
     return std::any_of(owned_.begin(), owned_.end(), [index](const OwnedArg& owned) { return owned.index == index; });
   };
-  const bool backed = has(OwnedArg::kBacking);
-  const auto is_owned = [&](size_t i) { return backed || has(i); };
   size_t bytes = args.size() * sizeof(std::string_view);
   for (size_t i = 0; i < args.size(); ++i) {
-    if (owned_.empty() || !is_owned(i)) bytes += args[i].size();
+    if (owned_.empty() || !has(i)) bytes += args[i].size();
   }
   void* memory = std::malloc(std::max<size_t>(bytes, 1));
   SYNAP_ASSERT(memory != nullptr);
@@ -38,7 +36,7 @@ StoredArgs::StoredArgs(const Args& args) : size_(static_cast<uint32_t>(args.size
   views_ = static_cast<std::string_view*>(memory);
   char* text = static_cast<char*>(memory) + args.size() * sizeof(std::string_view);
   for (size_t i = 0; i < args.size(); ++i) {
-    if (!owned_.empty() && is_owned(i)) {
+    if (!owned_.empty() && has(i)) {
       new (&views_[i]) std::string_view(args[i]);
       continue;
     }
@@ -95,7 +93,11 @@ Args CommandBatch::with_owned(size_t i) const {
   const Command& command = commands_[i];
   const std::span<OwnedArg> owned = owned_of(i);
   const bool has_views = !owned.empty() && owned.front().index == OwnedArg::kViews;
-  const auto* views = has_views ? reinterpret_cast<const std::string_view*>(owned.front().bytes.data()) : views_ + command.first_view;
+  const std::string_view* views = views_ + command.first_view;
+  if (has_views) {
+    SYNAP_ASSERT(owned.front().bytes);
+    views = reinterpret_cast<const std::string_view*>(owned.front().bytes.data());
+  }
   return {{views, command.view_count}, owned, command.known_hash};
 }
 

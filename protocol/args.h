@@ -63,7 +63,7 @@ class Args {
   uint64_t known_hash_ = 0;
 };
 
-// A copy of arguments in one allocation; what has blocks of its own is taken over.
+// A copy of arguments in one allocation; what has blocks of its own is taken over. Of a big command that is all of it.
 class StoredArgs {
  public:
   StoredArgs() = default;
@@ -93,7 +93,7 @@ class StoredArgs {
  private:
   bool views_are_owned() const { return !owned_.empty() && owned_.front().index == OwnedArg::kViews; }
 
-  std::string_view* views_ = nullptr;  // followed by the bytes they view, unless these are owned
+  std::string_view* views_ = nullptr;  // malloc'd, followed by the bytes they view; or in the block kViews
   uint32_t size_ = 0;
   size_t memory_bytes_ = 0;
   std::vector<OwnedArg> owned_;
@@ -111,6 +111,7 @@ class CommandBatch {
 
   size_t size() const { return command_count_; }
   bool empty() const { return command_count_ == 0; }
+  // Once only of a big command that is then stored, which takes its views along.
   Args operator[](size_t i) const {
     const Command& command = commands_[i];
     if (!owned_.empty()) [[unlikely]]

@@ -14,23 +14,30 @@ constexpr size_t kSmallChunkBytes = 512;
 // append_all() copies instead of linking when the other buffer is no bigger than this.
 constexpr size_t kCopyBytesMax = 1024;
 
-// The first chunk that a buffer of this thread freed last: most replies come and go one at a time.
+// A chunk of the first one's size that a buffer of this thread freed: most replies come and go one at a time. No buffer
+// outlives its thread's locals.
 struct SpareChunk {
   ~SpareChunk() { std::free(memory); }
   void* memory = nullptr;
 };
 thread_local SpareChunk spare;
+#if defined(SYNAP_SANITIZED)
+constexpr bool kKeepsSpare = false;  // the sanitizer shall see who uses what is freed
+#else
+constexpr bool kKeepsSpare = true;
+#endif
 
 }  // namespace
 
 OutputBuffer::Chunk* OutputBuffer::new_chunk(size_t capacity) {
-  const bool first = sizeof(Chunk) + capacity == kFirstChunkBytes;
-  void* memory = first && spare.memory != nullptr ? std::exchange(spare.memory, nullptr) : std::malloc(sizeof(Chunk) + capacity);
+  const size_t size = sizeof(Chunk) + capacity;
+  const bool spared = size == kFirstChunkBytes && spare.memory != nullptr;
+  void* memory = spared ? std::exchange(spare.memory, nullptr) : std::malloc(size);
   SYNAP_ASSERT(memory != nullptr);
   Chunk* chunk = new (memory) Chunk{};
   chunk->begin = chunk->end = chunk->bytes();
   chunk->limit = chunk->begin + capacity;
-  memory_bytes_ += sizeof(Chunk) + capacity;
+  memory_bytes_ += size;
   return chunk;
 }
 
@@ -41,7 +48,7 @@ void OutputBuffer::free_chunk(Chunk* chunk) {
   } else {
     const size_t size = sizeof(Chunk) + static_cast<size_t>(chunk->limit - chunk->bytes());
     memory_bytes_ -= size;
-    if (size == kFirstChunkBytes && spare.memory == nullptr) {
+    if (kKeepsSpare && size == kFirstChunkBytes && spare.memory == nullptr) {
       spare.memory = chunk;
       return;
     }

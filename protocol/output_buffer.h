@@ -1,7 +1,7 @@
 // OutputBuffer: the bytes a client is still to be sent, gathered by Reply and drained by writev.
 // A chain of contiguous chunks and of references to SharedBytes (big values are never copied). An empty buffer owns
 // no memory: a chunk is taken at the first byte and given back when the last one has left, so idle clients cost
-// nothing and the allocator's thread cache hands every client the same warm chunk. Used by one thread at a time.
+// nothing and the thread's clients all use the same warm chunk in turn. Used by one thread at a time.
 #pragma once
 
 #include <sys/uio.h>

@@ -184,7 +184,8 @@ RespParser::Step RespParser::scan_arguments(const char* p, CommandBatch* batch, 
   }
   cursor_ = input_offset(p);
   if (!stash_.empty()) return finish_resumed(batch, static_cast<size_t>(out - first));
-  push_command(batch, static_cast<size_t>(out - first), command_begin_);
+  const auto view_count = static_cast<size_t>(out - first);
+  push_command(batch, view_count, command_begin_, view_count);
   return Step::kCommand;
 }
 
@@ -207,7 +208,7 @@ RespParser::Step RespParser::finish_inline(std::string_view line, size_t input_b
   if (words.empty()) return Step::kSkipped;
   std::copy(words.begin(), words.end(), batch->views_end(words.size()));
   if (scratch) batch->scratch_.push_back(std::move(scratch));
-  push_command(batch, words.size(), input_begin);
+  push_command(batch, words.size(), input_begin, words.size());
   return Step::kCommand;
 }
 
@@ -344,11 +345,11 @@ RespParser::Step RespParser::finish_resumed(CommandBatch* batch, size_t fresh_co
   const std::span<std::string_view> fresh(views, fresh_count);
   if (big) {
     stash_whole_command(fresh);
-    SharedBytes own = SharedBytes::allocate(total * sizeof(std::string_view));
-    views = reinterpret_cast<std::string_view*>(own.data());
-    batch->owned_.push_back({place, OwnedArg::kViews, std::move(own)});
+    SharedBytes block = SharedBytes::allocate(total * sizeof(std::string_view));
+    views = reinterpret_cast<std::string_view*>(block.data());
+    batch->owned_.push_back({place, OwnedArg::kViews, std::move(block)});
   }
-  std::memmove(static_cast<void*>(views + tokens_.size()), fresh.data(), fresh.size_bytes());
+  if (!fresh.empty()) std::memmove(static_cast<void*>(views + tokens_.size()), fresh.data(), fresh.size_bytes());
   for (size_t i = 0; i < tokens_.size(); ++i) {
     const Token& token = tokens_[i];
     if ((token.offset & kInBlock) != 0) {
@@ -363,7 +364,7 @@ RespParser::Step RespParser::finish_resumed(CommandBatch* batch, size_t fresh_co
     }
   }
   if (big) batch->owned_.push_back({place, OwnedArg::kBacking, std::move(stash_.block)});
-  push_command(batch, total, CommandBatch::kResumed, big);
+  push_command(batch, total, CommandBatch::kResumed, big ? 0 : total);
   std::swap(held_, stash_);  // the views stay valid until keep_tail()
   forget_tail();
   return Step::kCommand;
@@ -378,10 +379,10 @@ void RespParser::stash_whole_command(std::span<std::string_view> fresh) {
   for (std::string_view& view : fresh) view = {moved_to + (view.data() - stream), view.size()};
 }
 
-void RespParser::push_command(CommandBatch* batch, size_t view_count, size_t input_begin, bool own_views) {
+void RespParser::push_command(CommandBatch* batch, size_t view_count, size_t input_begin, size_t arena_views) {
   batch->push_command(
       {batch->view_count_, static_cast<uint32_t>(view_count), carried_bytes_ + cursor_ - command_begin_, input_begin});
-  if (!own_views) batch->view_count_ += static_cast<uint32_t>(view_count);
+  batch->view_count_ += static_cast<uint32_t>(arena_views);
   command_begin_ = cursor_;
   carried_bytes_ = 0;
 }

@@ -120,7 +120,8 @@ class RespParser {
   bool grow_direct();
   bool read_multibulk_count(std::string_view line, const ParserLimits& limits);
   bool read_bulk_length(std::string_view line, const ParserLimits& limits);
-  void push_command(CommandBatch* batch, size_t view_count, size_t input_begin, bool own_views = false);
+  // `arena_views`: how many of its views lie in the batch itself, all or none.
+  void push_command(CommandBatch* batch, size_t view_count, size_t input_begin, size_t arena_views);
   Step fail(std::string_view error);
   void forget_tail();
 

@@ -33,12 +33,10 @@ struct BlockedCommand final : Waiter {
 
 void Dispatcher::block(Caller& caller, Context* ctx) {
   BlockRequest& request = *ctx->block_request_;
-  StoredArgs args(ctx->args_);
-  if (!ctx->pinned_arguments_.empty()) {
-    std::vector<std::string_view> views(ctx->args_.begin(), ctx->args_.end());
-    for (const auto& [index, value] : ctx->pinned_arguments_) views[index] = value;
-    args = StoredArgs(Args(views));
-  }
+  std::vector<std::string_view> views(ctx->args_.begin(), ctx->args_.end());
+  for (const auto& [index, value] : ctx->pinned_arguments_) views[index] = value;
+  // With pinned ones all are copied: request.keys and the context view the blocks of the others.
+  StoredArgs args(ctx->pinned_arguments_.empty() ? ctx->args_ : Args(views));
   auto waiter = std::make_shared<BlockedCommand>(caller.session(), ctx->command_, std::move(args));
   waiter->db = caller.session().db;
   waiter->type = request.type;

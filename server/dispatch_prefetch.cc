@@ -30,8 +30,8 @@ Dispatcher::FirstKey Dispatcher::first_key(const Args& args) {
   FirstKey first = {1, 0, false};
   if (args.size() >= 3) {
     const Command* command = look_up(args);
-    if (command != nullptr && command->has(kGrowingGuard) && args.size() >= 4) {  // a script's keys stand behind its code and their number
-      if (args[2] == "0") return {};
+    if (command != nullptr && command->has(kGrowingGuard)) {  // a script's keys stand behind its code and their number
+      if (args.size() == 3 || args[2] == "0") return {};
       first.position = 3;
     }
     first.has_element = command != nullptr && (command->categories & kElementCategories) != 0;
@@ -62,7 +62,7 @@ void Dispatcher::prefetch_elements(const CommandBatch& batch, int db) {
     const Entry* container;
     uint64_t hash;
   };
-  std::array<Element, EntryFetch::kMax> elements;
+  std::array<Element, EntryFetch::kMax> elements;  // no more hashes are known
   size_t found = 0;
   uint64_t key_hash = 0;
   const Entry* container = nullptr;

@@ -246,7 +246,10 @@ void cmd_mget(Context& ctx) {
 
 void set_pairs(Context& ctx) {
   for (size_t i = 1; i < ctx.argc(); i += 2) {
-    ctx.set_string(ctx.arg(i), ctx.arg(i + 1), kNoExpiry, ctx.owned_arg(i + 1));
+    // Shared, for the same key may come again, and the effect still names this value.
+    SharedBytes* owned = ctx.owned_arg(i + 1);
+    SharedBytes block = owned == nullptr ? SharedBytes() : owned->share();
+    ctx.set_string(ctx.arg(i), ctx.arg(i + 1), kNoExpiry, &block);
     ctx.changed(ctx.arg(i), 1, kEventString, "set");
   }
 }

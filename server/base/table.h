@@ -14,8 +14,8 @@
 // Order. Segment and bucket are the hash read as a fraction: everything lies in hash order at any size. A scan cursor is
 // therefore a hash value, valid through growth and shrinking; an item present during the whole scan is returned.
 //
-// Threads. No locking here. Readers may run together; a writer must be alone, except that batched lookups begin
-// beside a writer: memory they might read is given to Traits::retire instead of being freed.
+// Threads. No locking here. Readers may run together; a writer must be alone, except that batched lookups may
+// begin beside it: memory they might read is given to Traits::retire instead of being freed.
 //
 // Traits:
 //   using Item = …;                                        malloc'd or otherwise 8-byte aligned
@@ -62,7 +62,8 @@ class Table {
  public:
   using Item = typename Traits::Item;
 
-  // Where the items of one hash lie: for the steps of a batched lookup. Good until the next insert or erase.
+  // Where the items of one hash lie: for the steps of a batched lookup. Good until the next insert or erase, or as
+  // unlocked_home_of() says.
   class Home {
     friend class Table;
     Segment segment;
@@ -298,8 +299,9 @@ class Table {
   static const Item* probable_item(const Home& home, uint64_t hash) {
     return home.segment.count == 0 ? nullptr : tagged_item(home.segment.buckets[home.index], tag_of(hash));
   }
-  // Whether one of the next buckets may have it, the lines of which this fetches; and, a while later, the item.
-  static bool prefetch_next_bucket(const Home& home) {
+  // False: nowhere else either. True: one of the next buckets may have it, the first of which is fetched; and that item, a
+  // while later.
+  static bool prefetch_if_spilled(const Home& home) {
     if (home.segment.count == 0) return false;
     if ((home.segment.buckets[home.index].slots[0].unlocked_word() & kSpilledBit) == 0) return false;
     __builtin_prefetch(&home.segment.buckets[next_index(home.segment, home.index)]);
@@ -457,7 +459,7 @@ class Table {
 #endif
   }
 
-  // Beside a writer: an item with the tag, or null.
+  // Beside a writer: an item with the tag, or null. Its place in the bucket is anywhere: branches on it would be guesses.
   static const Item* tagged_item(const Bucket& bucket, uint64_t tag) {
     uint64_t words[kSlots];
     unsigned mask = 0;

@@ -315,7 +315,7 @@ void Context::fetch_keys(size_t first) const {
   EntryFetch fetch;
   for (fetched_keys_ = first; fetched_keys_ < key_hashes_.size() && !fetch.full(); ++fetched_keys_) {
     const uint64_t hash = key_hashes_[fetched_keys_].hash;
-    fetch.add(environment_->keyspace->slice(session_->db, hash).table, hash);
+    fetch.add(environment_->keyspace->slice(db(), hash).table, hash);
   }
   fetch.run();
 }

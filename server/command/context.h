@@ -499,7 +499,7 @@ class Context {
 
   std::span<const KeyHash> key_hashes_;
   mutable size_t next_key_hash_ = 0;
-  mutable size_t fetched_keys_ = 0;  // so many of them may be in cache
+  mutable size_t fetched_keys_ = 0;  // so many of them, the first ones
 
   uint64_t dirty_ = 0;
   EffectBuffer* effects_ = nullptr;

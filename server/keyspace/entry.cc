@@ -5,10 +5,9 @@
 namespace synap {
 
 size_t Entry::bytes_for(const Parts& parts) {
-  const bool is_inline = parts.storage == Storage::kEmbstr || parts.storage == Storage::kRaw;
   return sizeof(Entry) + (parts.expiry_ms != kNoExpiry ? sizeof(int64_t) : 0) +
          (parts.key.size() >= kKeyLengthMask ? sizeof(uint64_t) : 0) + parts.key.size() +
-         (is_inline ? parts.inline_value.size() : sizeof(uint64_t));
+         (is_inline(parts.storage) ? parts.inline_value.size() : sizeof(uint64_t));
 }
 
 Entry* Entry::make(const Parts& parts) {
@@ -57,15 +56,15 @@ Entry::Parts Entry::parts() const {
 bool Entry::rewrite_in_place(const Parts& parts) {
   const bool was_inline = is_inline();
   const bool same_head = (parts.expiry_ms != kNoExpiry) == has_expiry() &&
-                         (parts.storage == Storage::kEmbstr || parts.storage == Storage::kRaw) == was_inline;
+                         is_inline(parts.storage) == was_inline;
   if (!same_head || (was_inline && parts.inline_value.size() != lengths_ >> kKeyLengthBits)) return false;
   const std::string_view kept = key();
   meta_ = meta_of(parts);
   if (has_expiry()) set_expiry_ms(parts.expiry_ms);
   char* begin = const_cast<char*>(kept.data());
-  if (was_inline) {
+  if (was_inline && !parts.inline_value.empty()) {
     std::memmove(begin + kept.size(), parts.inline_value.data(), parts.inline_value.size());
-  } else {
+  } else if (!was_inline) {
     std::memcpy(begin - sizeof parts.word, &parts.word, sizeof parts.word);
   }
   return true;

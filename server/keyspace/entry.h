@@ -77,7 +77,8 @@ class Entry {
     __atomic_store_n(&meta_, (meta() & 0xff) | clock << 8, __ATOMIC_RELAXED);
   }
 
-  bool is_inline() const { return storage() == Storage::kEmbstr || storage() == Storage::kRaw; }
+  static bool is_inline(Storage storage) { return storage == Storage::kEmbstr || storage == Storage::kRaw; }
+  bool is_inline() const { return is_inline(storage()); }
   std::string_view inline_value() const {
     const std::string_view k = key();
     return {k.data() + k.size(), lengths_ >> kKeyLengthBits};
@@ -122,8 +123,8 @@ class Entry {
   // This entry taken apart; the views point into it.
   Parts parts() const;
 
-  // Rewrites an entry in its own memory if the new parts (with the same key) need exactly as many bytes. The old value
-  // must not own anything any more.
+  // Rewrites an entry in its own memory if the new parts, with the same key, are laid out alike: an expiry or none, and a
+  // word or as many inline bytes. The old value must not own anything any more.
   bool rewrite_in_place(const Parts& parts);
 
   // Frees the entry's memory, not what its word owns (see free_value in type_ops.h).

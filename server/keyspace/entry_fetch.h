@@ -17,12 +17,15 @@ class EntryFetch {
   static constexpr size_t kMax = 64;
 
   bool full() const { return count_ == kMax; }
+  // Not when full().
   void add(const EntryTable& table, uint64_t hash) {
+    SYNAP_DCHECK(!full());
     table.prefetch_directory(hash);
     tables_[count_] = &table;
     hashes_[count_++] = hash;
   }
 
+  // Once, after all are added.
   void run() {
     for (size_t i = 0; i < count_; ++i) {
       homes_[i] = tables_[i]->unlocked_home_of(hashes_[i]);
@@ -35,7 +38,7 @@ class EntryFetch {
       const Entry* entry = EntryTable::probable_item(homes_[i], hashes_[i]);
       if (entry != nullptr) [[likely]] {
         addresses_[found++] = entry;
-      } else if (EntryTable::prefetch_next_bucket(homes_[i])) {
+      } else if (EntryTable::prefetch_if_spilled(homes_[i])) {
         hashes_[spilled] = hashes_[i];
         homes_[spilled++] = homes_[i];
       }

@@ -112,6 +112,20 @@ TEST_CASE("AOF: what was written is there after a stop, under always after a kil
   }
 }
 
+TEST_CASE("AOF: a big value that the same command replaces is written as it came") {
+  ServerProcess server(with_aof("always"));
+  Client client(server.port());
+  const std::string first(300000, 'a');
+  const std::string second(300000, 'b');
+  for (const char* command : {"MSET", "MSETNX"}) {
+    client.call({command, command, first, command, second});
+    CHECK(client.text({"GET", command}) == second);
+    const std::string written = bytes_of(aof_folder(server) + "/appendonly.aof.1.incr.aof");
+    CHECK(written.find(std::string(command) + "\r\n$300000\r\n" + first + "\r\n") != std::string::npos);
+    CHECK(written.find(std::string(command) + "\r\n$300000\r\n" + second + "\r\n") != std::string::npos);
+  }
+}
+
 TEST_CASE("AOF: rewrites beside writers lose and repeat nothing") {
   const Directives directives = with_aof("everysec", {"--io-threads", "2"});
   ServerProcess server(directives);

@@ -181,6 +181,21 @@ TEST_CASE("A blocked command is in the slow log when it was served") {
   CHECK(client.info("cmdstat_blpop").starts_with("calls=1,"));
 }
 
+TEST_CASE("A blocked command waits for keys whose names are long") {
+  ServerProcess server({"--save", ""});
+  Client client(server.port());
+  const std::string first(300000, 'a');
+  const std::string second(300000, 'b');
+  for (const std::string& key : {first, second}) {
+    RawSocket blocked(server.port());
+    blocked.send(encode({"XREAD", "BLOCK", "0", "STREAMS", first, second, "$", "$"}));
+    REQUIRE(eventually([&] { return client.info("blocked_clients") == "1"; }));
+    client.call({"XADD", key, "*", "field", "value"});
+    CHECK(blocked.receive(key.size()).find(key.substr(0, 1000)) != std::string::npos);
+    REQUIRE(eventually([&] { return client.info("blocked_clients") == "0"; }));
+  }
+}
+
 TEST_CASE("Whoever asked for the shutdown sees the end only when nobody can connect any more") {
   for (const std::string threads : {"1", "2"}) {
     for (int i = 0; i < 4; ++i) {

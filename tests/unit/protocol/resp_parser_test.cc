@@ -356,9 +356,9 @@ TEST_CASE("a long command that came in pieces is kept without copying its argume
     StoredArgs stored;
     {
       RespParser parser;
-      CommandBatch batch;
       std::string_view rest = input;
       for (const size_t size : equal_pieces(input.size(), piece)) {
+        CommandBatch batch;  // of each turn, as a gathered input has: nothing is in it yet
         const std::vector<char> bytes(rest.begin(), rest.begin() + static_cast<ptrdiff_t>(size));
         rest.remove_prefix(size);
         parser.feed({bytes.data(), bytes.size()});

@@ -96,7 +96,7 @@ TEST_CASE("a batched lookup meets every item, those that spilled out of their ho
   using Home = OwningTable<WordTraits>::Home;
   const Home nowhere = table.unlocked_home_of(hash_bytes("key:1"));
   CHECK(table.probable_item(nowhere, hash_bytes("key:1")) == nullptr);
-  CHECK_FALSE(table.prefetch_next_bucket(nowhere));
+  CHECK_FALSE(table.prefetch_if_spilled(nowhere));
   int spilled = 0;
   int others = 0;
   for (int i = 0; i < 20000; ++i) {
@@ -105,7 +105,7 @@ TEST_CASE("a batched lookup meets every item, those that spilled out of their ho
     const Home home = table.unlocked_home_of(hash);
     const Word* item = table.probable_item(home, hash);
     if (item == nullptr) {
-      REQUIRE(table.prefetch_next_bucket(home));
+      REQUIRE(table.prefetch_if_spilled(home));
       item = table.probable_spilled_item(home, hash);
       ++spilled;
     }
