@@ -3,7 +3,10 @@
 // its own reply. Prints one line of JSON.
 //
 //   synap-bench-load --port N [--connections 50] [--pipeline 1] [--seconds 3 | --requests N] [--rate PER_SECOND]
-//                    [--keys 1000000] [--value-bytes 64] [--threads 1] [--seed 1] COMMAND [ARG …]
+//                    [--keys 1000000] [--value-bytes 64] [--threads 1] [--seed 1] [--without-pauses 1] COMMAND [ARG …]
+//
+// --without-pauses: latencies leave out what was under way while the machine itself stood still, as the processors of a
+// virtual one do now and then: while a real-time thread, one on each of them, that had slept until then was not woken.
 //
 // COMMAND may be a sequence: an argument ";" ends one command of it. Then a request is the whole sequence.
 // In an argument {key} is a random key of 16 bytes, {seq} one that counts up, {value} the value, {int} a random number
@@ -50,6 +53,7 @@ struct Options {
   size_t value_bytes = 64;
   size_t threads = 1;
   uint64_t seed = 1;
+  bool without_pauses = false;
   std::vector<std::string> command;
   size_t commands = 1;  // in a sequence
 };
@@ -93,6 +97,56 @@ class Histogram {
   std::array<uint64_t, 64 * 40> counts_{};
   uint64_t total_ = 0;
   uint64_t max_ = 0;
+};
+
+// What this thread is late, for the timer's slack or for want of a processor, would count as the server's latency.
+void be_punctual(int priority) {
+  prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+  const sched_param wanted = {.sched_priority = priority};
+  const int failed = pthread_setschedparam(pthread_self(), SCHED_FIFO, &wanted);
+  if (failed == 0) return;
+  std::fprintf(stderr, "no real-time priority (%s): latencies include the generator's own\n", std::strerror(failed));
+}
+
+// When one of the processors stood still, as its real-time thread saw it.
+class Pauses {
+ public:
+  struct Pause {
+    Clock::time_point begin, end;
+  };
+
+  Pauses() : watched_(static_cast<size_t>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)))) {
+    for (size_t i = 0; i < watched_.size(); ++i) threads_.emplace_back([this, i] { watch(i); });
+  }
+  std::vector<Pause> stop() {
+    stopping_ = true;
+    for (std::thread& thread : threads_) thread.join();
+    std::vector<Pause> all;
+    for (const std::vector<Pause>& seen : watched_) all.insert(all.end(), seen.begin(), seen.end());
+    return all;
+  }
+
+ private:
+  static constexpr auto kSleep = std::chrono::microseconds(250);
+  static constexpr auto kLate = std::chrono::microseconds(500);
+
+  void watch(size_t processor) {
+    cpu_set_t only;
+    CPU_ZERO(&only);
+    CPU_SET(processor, &only);
+    pthread_setaffinity_np(pthread_self(), sizeof only, &only);
+    be_punctual(2);  // before the generator
+    while (!stopping_) {
+      const auto due = Clock::now() + kSleep;
+      std::this_thread::sleep_until(due);
+      const auto now = Clock::now();
+      if (now - due > kLate) watched_[processor].push_back({due, now});
+    }
+  }
+
+  std::vector<std::vector<Pause>> watched_;
+  std::atomic<bool> stopping_ = false;
+  std::vector<std::thread> threads_;
 };
 
 // Counts whole replies in a stream of bytes without keeping them.
@@ -267,7 +321,7 @@ class Worker {
     for (size_t i = 0; i < sockets_.size(); ++i) {
       sockets_[i].due = start + interval * static_cast<int64_t>(i) / static_cast<int64_t>(sockets_.size());
     }
-    if (options_.rate > 0) be_punctual();
+    if (options_.rate > 0) be_punctual(1);
     std::vector<epoll_event> events(256);
     bool more = true;
     while (true) {
@@ -292,20 +346,23 @@ class Worker {
     }
   }
 
+  // With --without-pauses, after the run: how many are left out.
+  uint64_t leave_out(const std::vector<Pauses::Pause>& pauses) {
+    uint64_t left_out = 0;
+    for (const Sample& sample : samples_) {
+      const bool paused = std::any_of(pauses.begin(), pauses.end(), [&sample](const Pauses::Pause& pause) {
+        return pause.begin < sample.end && sample.begin < pause.end;
+      });
+      paused ? void(left_out += sample.count) : record(sample);
+    }
+    return left_out;
+  }
+
   const Histogram& histogram() const { return histogram_; }
   uint64_t errors() const { return errors_; }
   const std::string& first_error() const { return first_error_; }
 
  private:
-  // What this thread is late, for the timer's slack or for want of a processor, would count as the server's latency.
-  static void be_punctual() {
-    prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
-    const sched_param priority = {.sched_priority = 1};
-    const int failed = pthread_setschedparam(pthread_self(), SCHED_FIFO, &priority);
-    if (failed == 0) return;
-    std::fprintf(stderr, "no real-time priority (%s): latencies include the generator's own\n", std::strerror(failed));
-  }
-
   void connect_socket(Socket* socket) {
     socket->fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address = {};
@@ -392,11 +449,20 @@ class Worker {
     uint64_t whole = 0;
     socket->replies.feed({buffer_.data(), static_cast<size_t>(n)}, [&whole] { ++whole; });
     if (whole == 0) return;
-    const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(now - socket->began).count();
     const uint64_t before = socket->answered / options_.commands;
     socket->answered += whole;
-    histogram_.record(static_cast<uint64_t>(waited), socket->answered / options_.commands - before);
+    const Sample sample = {socket->began, now, socket->answered / options_.commands - before};
+    options_.without_pauses ? samples_.push_back(sample) : record(sample);
     if (socket->answered >= options_.pipeline * options_.commands) socket->idle = true;
+  }
+
+  struct Sample {
+    Clock::time_point begin, end;
+    uint64_t count;
+  };
+  void record(const Sample& sample) {
+    const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(sample.end - sample.begin).count();
+    histogram_.record(static_cast<uint64_t>(waited), sample.count);
   }
 
   [[noreturn]] static void fail(const char* what) {
@@ -413,6 +479,7 @@ class Worker {
   size_t next_prepared_ = 0;
   std::vector<char> buffer_ = std::vector<char>(1 << 20);
   Histogram histogram_;
+  std::vector<Sample> samples_;
   uint64_t errors_ = 0;
   std::string first_error_;
 };
@@ -432,6 +499,7 @@ Options parse_options(int argc, char** argv) {
     else if (name == "keys") options.keys = std::strtoull(value, nullptr, 10);
     else if (name == "value-bytes") options.value_bytes = std::strtoull(value, nullptr, 10);
     else if (name == "threads") options.threads = std::strtoull(value, nullptr, 10);
+    else if (name == "without-pauses") options.without_pauses = std::atoi(value) != 0;
     else if (name == "seed") options.seed = std::strtoull(value, nullptr, 10);
     else {
       std::fprintf(stderr, "unknown option %s\n", argv[at]);
@@ -455,6 +523,7 @@ int main(int argc, char** argv) {
   std::atomic<uint64_t> tickets = 0;
   std::vector<std::unique_ptr<Worker>> workers;
   for (size_t i = 0; i < options.threads; ++i) workers.push_back(std::make_unique<Worker>(options, i, &tickets));
+  const auto pauses = options.without_pauses ? std::make_unique<Pauses>() : nullptr;
   const auto start = Clock::now();
   const auto deadline = start + std::chrono::microseconds(static_cast<int64_t>(options.seconds * 1e6));
   std::vector<std::thread> threads;
@@ -462,6 +531,11 @@ int main(int argc, char** argv) {
   for (std::thread& thread : threads) thread.join();
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
   Histogram all;
+  uint64_t left_out = 0;
+  if (pauses != nullptr) {
+    const std::vector<Pauses::Pause> seen = pauses->stop();
+    for (const auto& worker : workers) left_out += worker->leave_out(seen);
+  }
   uint64_t errors = 0;
   std::string first_error;
   for (const auto& worker : workers) {
@@ -473,10 +547,10 @@ int main(int argc, char** argv) {
     if (c == '"' || c == '\\') c = '\'';
   }
   std::printf("{\"requests\": %llu, \"seconds\": %.3f, \"per_second\": %.0f, \"p50_us\": %llu, \"p99_us\": %llu, "
-              "\"p999_us\": %llu, \"max_us\": %llu, \"errors\": %llu, \"first_error\": \"%s\"}\n",
+              "\"p999_us\": %llu, \"max_us\": %llu, \"left_out\": %llu, \"errors\": %llu, \"first_error\": \"%s\"}\n",
               static_cast<unsigned long long>(all.total()), seconds, static_cast<double>(all.total()) / seconds,
               static_cast<unsigned long long>(all.percentile(0.5)), static_cast<unsigned long long>(all.percentile(0.99)),
-              static_cast<unsigned long long>(all.percentile(0.999)), static_cast<unsigned long long>(all.max()),
+              static_cast<unsigned long long>(all.percentile(0.999)), static_cast<unsigned long long>(all.max()), static_cast<unsigned long long>(left_out),
               static_cast<unsigned long long>(errors), first_error.c_str());
   return 0;
 }

@@ -130,6 +130,10 @@ void Synap::Impl::watch_options() {
     return oom_score.apply(after, oom_class_of(after));
   });
   hot_values.set_capacity(static_cast<size_t>(config.current().hot_cache_size));
+  config.on_change({"jemalloc-bg-thread"}, [](const Config&, const Config& after) {
+    set_allocator_thread(after.jemalloc_bg_thread);
+    return Status();
+  });
   config.on_change({"hot-cache-size"}, [this](const Config&, const Config& after) {
     hot_values.set_capacity(static_cast<size_t>(after.hot_cache_size));
     return Status();
@@ -431,6 +435,7 @@ void Synap::Impl::set_up_process() {
                 "the setting after a reboot. Redis must be restarted after THP is disabled (set to 'madvise' or 'never').");
   }
   static_cast<void>(oom_score.apply(config.current(), oom_class_of(config.current())));
+  set_allocator_thread(config.current().jemalloc_bg_thread);
 }
 
 int Synap::Impl::run() {

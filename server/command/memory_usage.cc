@@ -7,8 +7,11 @@
 #include <array>
 #include <cstdio>
 #include <string_view>
+#include <thread>
 #include <vector>
 
+#include "server/base/log.h"
+#include "server/base/thread_scheduling.h"
 #include "server/keyspace/memory_counter.h"
 #include "server/keyspace/script_heap.h"
 
@@ -206,6 +209,19 @@ void purge_allocator() {
   mallctl("arena." "4096" ".purge", nullptr, nullptr, nullptr, 0);  // 4096: MALLCTL_ARENAS_ALL
 #else
   malloc_trim(0);
+#endif
+}
+
+void set_allocator_thread([[maybe_unused]] bool wanted) {
+#ifdef SYNAP_JEMALLOC
+  // It is scheduled as the thread that starts it.
+  std::thread([wanted]() mutable {
+    schedule_as_worker();
+    size_t threads_max = 1;
+    mallctl("max_background_threads", nullptr, nullptr, &threads_max, sizeof threads_max);
+    if (mallctl("background_thread", nullptr, nullptr, &wanted, sizeof wanted) == 0) return;
+    log_warning("jemalloc cannot start its background thread: freed memory is returned by whoever allocates next.");
+  }).join();
 #endif
 }
 

@@ -47,5 +47,8 @@ bool refuse_huge_pages();
 
 // Gives free pages back to the system (MEMORY PURGE).
 void purge_allocator();
+// Whether freed pages go back to the system from a thread of the allocator's own: otherwise whoever allocates next does it,
+// which after a FLUSHALL takes a reactor a tenth of a second. Only jemalloc has such a thread.
+void set_allocator_thread(bool wanted);
 
 }  // namespace synap

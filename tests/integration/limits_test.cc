@@ -346,3 +346,14 @@ TEST_CASE("Telling caches of evicted keys does not evict the rest") {
     }
   }
 }
+
+TEST_CASE("jemalloc gives memory back from a thread of its own, unless that is switched off") {
+  ServerProcess server({"--enable-debug-command", "yes"});
+  Client client(server.port());
+  if (!client.info("mem_allocator").starts_with("jemalloc")) return;  // a sanitizer's
+  CHECK(client.integer({"DEBUG", "MALLCTL", "background_thread"}) == 1);
+  CHECK(client.call({"CONFIG", "SET", "jemalloc-bg-thread", "no"}).ok());
+  CHECK(client.integer({"DEBUG", "MALLCTL", "background_thread"}) == 0);
+  CHECK(client.call({"CONFIG", "SET", "jemalloc-bg-thread", "yes"}).ok());
+  CHECK(client.integer({"DEBUG", "MALLCTL", "background_thread"}) == 1);
+}
