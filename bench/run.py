@@ -4,7 +4,7 @@ within one run, and writes bench/RESULTS.md. The chief measure is server CPU tim
 not change with what else the machine does.
 
     bench/run.py [--quick] [--only strings,types,memory,scaling,tail,scripts,messages,durability,snapshots,children] [--output FILE]
-                 [--server PATH] [--peer NAME=PATH …] [--seconds N] [--turns N]
+                 [--tail ROW …] [--server PATH] [--peer NAME=PATH …] [--seconds N] [--turns N]
 
 A row's servers live side by side and are measured in turns of N seconds; figures are medians of the turns, ratios the medians
 of each turn's ratio. So a machine whose speed changes from second to second, as virtual ones do, changes it for all of them."""
@@ -170,6 +170,7 @@ class Bench:
         self.floor = Server("floor", floor)
         self.out = []
         self.tail_gets = self.tail_left_out = 0
+        self.generator_processors = os.sched_getaffinity(0)
 
     def scale(self, count):
         return max(1, count // 10) if self.options.quick and count > 100 else count
@@ -181,7 +182,8 @@ class Bench:
     def load(self, port, command, **options):
         words = command if isinstance(command, list) else shlex.split(command)
         arguments = [part for name, value in options.items() for part in ("--" + name.replace("_", "-"), str(value))]
-        done = subprocess.run([self.load_binary, "--port", str(port), *arguments, *words], capture_output=True, text=True, check=False)
+        place = lambda: os.sched_setaffinity(0, self.generator_processors)  # noqa: E731
+        done = subprocess.run([self.load_binary, "--port", str(port), *arguments, *words], capture_output=True, text=True, check=False, preexec_fn=place)
         if done.returncode:
             raise RuntimeError(f"load {words[:4]}: {done.stderr.strip()}")
         return json.loads(done.stdout)
@@ -204,6 +206,18 @@ class Bench:
         if done["errors"]:
             done["note"] = done["first_error"]
         return done
+
+    @contextlib.contextmanager
+    def generator_apart(self):
+        """The last processor is the generator's alone, the others are the servers' that start meanwhile."""
+        processors = sorted(os.sched_getaffinity(0))
+        self.generator_processors = {processors[-1]}
+        os.sched_setaffinity(0, processors[:-1])
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, processors)
+            self.generator_processors = set(processors)
 
     def in_turns(self, racers, setup, command, pipeline):
         """What each turn measured of each racer that can run the row: {name: [result, …]}."""
@@ -322,10 +336,16 @@ class Bench:
 
     def scaling(self):
         self.say("## Scaling: one reactor and two\n")
+        def both():
+            self.race([self.synap, self.synap_two], [w for w in STRINGS if w[0].startswith(("SET", "GET"))],
+                      lambda name: [("SET {seq} {value}", 1000000)],
+                      tuple((self.synap_two.name, self.synap.name, what) for what in ("per_second", "cpu_us")))
         self.say("On a machine of two cores the generator shares them; the CPU per command shows what the locks cost.\n")
-        self.race([self.synap, self.synap_two], [w for w in STRINGS if w[0].startswith(("SET", "GET"))],
-                  lambda name: [("SET {seq} {value}", 1000000)],
-                  tuple((self.synap_two.name, self.synap.name, what) for what in ("per_second", "cpu_us")))
+        both()
+        self.say("The same with the last processor for the generator alone. Where that leaves one for the server, it shows what a second "
+                 "reactor costs when it brings no processor with it.\n")
+        with self.generator_apart():
+            both()
         racers = (self.synap, self.synap_two, self.redis)
         seconds = {racer.name: [] for racer in racers}
         with contextlib.ExitStack() as stack:
@@ -367,7 +387,7 @@ class Bench:
         with contextlib.ExitStack() as stack:
             servers = [stack.enter_context(racer.start()) for racer in racers]
             controls = [server.connect(timeout=300) for server in servers]
-            for name, setup, command, times in TAIL:
+            for name, setup, command, times in (row for row in TAIL if not self.options.tail or row[0] in self.options.tail):
                 results = [[] for _ in racers]
                 for turn in range(1 if self.options.quick else 5):
                     for server, control, result in zip(servers, controls, results):
@@ -613,6 +633,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the keys, a third of the turns")
     parser.add_argument("--only", default=",".join(SECTIONS))
+    parser.add_argument("--tail", nargs="+", default=[], metavar="ROW", help="of the tail section only these rows")
     parser.add_argument("--output", help="file to write (default bench/RESULTS.md for a whole run, else none)")
     parser.add_argument("--server", default=synap_binary())
     parser.add_argument("--peer", action="append", default=[], help="another server to race, NAME=PATH")
