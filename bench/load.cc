@@ -5,8 +5,8 @@
 //   synap-bench-load --port N [--connections 50] [--pipeline 1] [--seconds 3 | --requests N] [--rate PER_SECOND]
 //                    [--keys 1000000] [--value-bytes 64] [--threads 1] [--seed 1] [--without-pauses 1] COMMAND [ARG …]
 //
-// --without-pauses: latencies leave out what was under way while the machine itself stood still, as the processors of a
-// virtual one do now and then: while a real-time thread, one on each of them, that had slept until then was not woken.
+// --without-pauses: latencies do not count the time in which the machine itself stood still, as the processors of a virtual
+// one do now and then: while a real-time thread, one on each of them, that had slept until then was not woken.
 //
 // COMMAND may be a sequence: an argument ";" ends one command of it. Then a request is the whole sequence.
 // In an argument {key} is a random key of 16 bytes, {seq} one that counts up, {value} the value, {int} a random number
@@ -118,12 +118,22 @@ class Pauses {
   Pauses() : watched_(static_cast<size_t>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)))) {
     for (size_t i = 0; i < watched_.size(); ++i) threads_.emplace_back([this, i] { watch(i); });
   }
+  // In order; those of several processors that overlap are one.
   std::vector<Pause> stop() {
     stopping_ = true;
     for (std::thread& thread : threads_) thread.join();
     std::vector<Pause> all;
     for (const std::vector<Pause>& seen : watched_) all.insert(all.end(), seen.begin(), seen.end());
-    return all;
+    std::sort(all.begin(), all.end(), [](const Pause& a, const Pause& b) { return a.begin < b.begin; });
+    std::vector<Pause> merged;
+    for (const Pause& pause : all) {
+      if (merged.empty() || pause.begin > merged.back().end) {
+        merged.push_back(pause);
+      } else {
+        merged.back().end = std::max(merged.back().end, pause.end);
+      }
+    }
+    return merged;
   }
 
  private:
@@ -346,16 +356,15 @@ class Worker {
     }
   }
 
-  // With --without-pauses, after the run: how many are left out.
-  uint64_t leave_out(const std::vector<Pauses::Pause>& pauses) {
-    uint64_t left_out = 0;
+  // With --without-pauses, after the run.
+  void record_without(const std::vector<Pauses::Pause>& pauses) {
     for (const Sample& sample : samples_) {
-      const bool paused = std::any_of(pauses.begin(), pauses.end(), [&sample](const Pauses::Pause& pause) {
-        return pause.begin < sample.end && sample.begin < pause.end;
-      });
-      paused ? void(left_out += sample.count) : record(sample);
+      Clock::duration paused{};
+      for (const Pauses::Pause& pause : pauses) {
+        paused += std::max(Clock::duration{}, std::min(pause.end, sample.end) - std::max(pause.begin, sample.begin));
+      }
+      record(sample, paused);
     }
-    return left_out;
   }
 
   const Histogram& histogram() const { return histogram_; }
@@ -460,8 +469,8 @@ class Worker {
     Clock::time_point begin, end;
     uint64_t count;
   };
-  void record(const Sample& sample) {
-    const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(sample.end - sample.begin).count();
+  void record(const Sample& sample, Clock::duration paused = {}) {
+    const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(sample.end - sample.begin - paused).count();
     histogram_.record(static_cast<uint64_t>(waited), sample.count);
   }
 
@@ -531,10 +540,11 @@ int main(int argc, char** argv) {
   for (std::thread& thread : threads) thread.join();
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
   Histogram all;
-  uint64_t left_out = 0;
+  double paused = 0;
   if (pauses != nullptr) {
     const std::vector<Pauses::Pause> seen = pauses->stop();
-    for (const auto& worker : workers) left_out += worker->leave_out(seen);
+    for (const Pauses::Pause& pause : seen) paused += std::chrono::duration<double>(pause.end - pause.begin).count();
+    for (const auto& worker : workers) worker->record_without(seen);
   }
   uint64_t errors = 0;
   std::string first_error;
@@ -546,11 +556,11 @@ int main(int argc, char** argv) {
   for (char& c : first_error) {
     if (c == '"' || c == '\\') c = '\'';
   }
-  std::printf("{\"requests\": %llu, \"seconds\": %.3f, \"per_second\": %.0f, \"p50_us\": %llu, \"p99_us\": %llu, "
-              "\"p999_us\": %llu, \"max_us\": %llu, \"left_out\": %llu, \"errors\": %llu, \"first_error\": \"%s\"}\n",
-              static_cast<unsigned long long>(all.total()), seconds, static_cast<double>(all.total()) / seconds,
+  std::printf("{\"requests\": %llu, \"seconds\": %.3f, \"paused_seconds\": %.3f, \"per_second\": %.0f, \"p50_us\": %llu, \"p99_us\": %llu, "
+              "\"p999_us\": %llu, \"max_us\": %llu, \"errors\": %llu, \"first_error\": \"%s\"}\n",
+              static_cast<unsigned long long>(all.total()), seconds, paused, static_cast<double>(all.total()) / seconds,
               static_cast<unsigned long long>(all.percentile(0.5)), static_cast<unsigned long long>(all.percentile(0.99)),
-              static_cast<unsigned long long>(all.percentile(0.999)), static_cast<unsigned long long>(all.max()), static_cast<unsigned long long>(left_out),
+              static_cast<unsigned long long>(all.percentile(0.999)), static_cast<unsigned long long>(all.max()),
               static_cast<unsigned long long>(errors), first_error.c_str());
   return 0;
 }

@@ -169,7 +169,7 @@ class Bench:
         self.peers = [Server(*peer.split("=", 1)) for peer in options.peer]
         self.floor = Server("floor", floor)
         self.out = []
-        self.tail_gets = self.tail_left_out = 0
+        self.tail_seconds = self.tail_paused = 0
         self.generator_processors = os.sched_getaffinity(0)
 
     def scale(self, count):
@@ -182,7 +182,8 @@ class Bench:
     def load(self, port, command, **options):
         words = command if isinstance(command, list) else shlex.split(command)
         arguments = [part for name, value in options.items() for part in ("--" + name.replace("_", "-"), str(value))]
-        place = lambda: os.sched_setaffinity(0, self.generator_processors)  # noqa: E731
+        def place():
+            os.sched_setaffinity(0, self.generator_processors)
         done = subprocess.run([self.load_binary, "--port", str(port), *arguments, *words], capture_output=True, text=True, check=False, preexec_fn=place)
         if done.returncode:
             raise RuntimeError(f"load {words[:4]}: {done.stderr.strip()}")
@@ -380,8 +381,8 @@ class Bench:
         self.say("## Tail latency of GET beside heavy commands\n")
         keys = self.scale(5000000)
         self.say(f"{keys:,} keys of 64 bytes; 10 connections send 5,000 GET/s (open loop: a late start counts), no pipeline, while another client runs the "
-                 "command named. p99.9 (median of five turns) and maximum in ms; in brackets how long the heavy command took. GETs that were under way "
-                 "while one of the machine's processors stood still (`synap-bench-load --without-pauses`) are left out.\n")
+                 "command named. p99.9 (median of five turns) and maximum in ms; in brackets how long the heavy command took. Time in which one of "
+                 "the machine's processors stood still (`synap-bench-load --without-pauses`) does not count.\n")
         racers = [self.synap, self.synap_two, self.redis]
         rows = []
         with contextlib.ExitStack() as stack:
@@ -402,7 +403,7 @@ class Bench:
                 rows.append([name, *(self.tail_cell(result) for result in results)])
                 print("  " + "  ".join(rows[-1]), flush=True)
         self.table(["beside", *[racer.name for racer in racers]], rows)
-        self.say(f"Left out: {self.tail_left_out / self.tail_gets:.2%} of all GETs.\n")
+        self.say(f"Not counted: {self.tail_paused / self.tail_seconds:.2%} of the time.\n")
 
     @staticmethod
     def tail_cell(cases):
@@ -441,8 +442,8 @@ class Bench:
             thread.start()
         seconds = 3 if not self.options.quick else 2
         result = self.load(server.port, "GET key:{int}", connections=10, rate=5000, seconds=seconds, keys=keys, without_pauses=1)
-        self.tail_gets += result["requests"] + result["left_out"]
-        self.tail_left_out += result["left_out"]
+        self.tail_seconds += result["seconds"]
+        self.tail_paused += result["paused_seconds"]
         stop.set()
         if command:
             thread.join()

@@ -183,6 +183,7 @@ constexpr Option kRows[] = {
     special_option("notify-keyspace-events", {parse_events, format_events, rewrite_events}),
 
     number_option("io-threads", &Config::io_threads, 1, 128, kImmutable),
+    boolean_option("io-threads-always-active", &Config::io_threads_always_active),
     boolean_option("io-threads-do-reads", &Config::io_threads_do_reads, kImmutable | kRemembered),
     number_option("events-per-io-thread", &Config::events_per_io_thread, 0, kIntMax, kHidden | kRemembered),
     number_option("prefetch-batch-max-size", &Config::prefetch_batch_max_size, 0, 128, kRemembered),

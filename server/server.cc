@@ -70,6 +70,7 @@ Synap::Impl::Impl(LoadedConfig loaded, ProcessTitle* title, FileSystem* file_sys
     lanes.emplace_back().reactor = std::make_unique<Reactor>(i);
     reactors.push_back(lanes.back().reactor.get());
   }
+  reactor_threads = std::make_unique<ReactorThreads>(reactors);
   clients = std::make_unique<ClientDirectory>(std::move(reactors));
   monitor = std::make_unique<MonitorFeed>(clients.get());
   pubsub = std::make_unique<PubSub>(clients.get());
@@ -95,6 +96,7 @@ void Synap::Impl::connect_parts() {
   server.commands = &commands;
   server.keyspace = &keyspace;
   server.guards = &guards;
+  server.reactor_threads = reactor_threads.get();
   server.clients = clients.get();
   server.statistics = &statistics;
   server.state = &state;
@@ -128,6 +130,11 @@ void Synap::Impl::watch_options() {
   });
   config.on_change({"oom-score-adj", "oom-score-adj-values"}, [this](const Config&, const Config& after) {
     return oom_score.apply(after, oom_class_of(after));
+  });
+  reactor_threads->keep_apart(config.current().io_threads_always_active);
+  config.on_change({"io-threads-always-active"}, [this](const Config&, const Config& after) {
+    reactor_threads->keep_apart(after.io_threads_always_active);
+    return Status();
   });
   hot_values.set_capacity(static_cast<size_t>(config.current().hot_cache_size));
   config.on_change({"jemalloc-bg-thread"}, [](const Config&, const Config& after) {
@@ -457,18 +464,10 @@ int Synap::Impl::run() {
   }
   if (!listening->start()) return 1;
   log_notice("Server initialized");
-  for (size_t i = 1; i < lanes.size(); ++i) {
-    lanes[i].thread = std::thread([this, i] {
-      memory_counter_join();
-      lanes[i].reactor->run();
-    });
-  }
   obey_signals();
-  memory_counter_join();
   background_free(memory_counter_join, 0);
   begin_loading();
-  lanes.front().reactor->run();
-  for (size_t i = 1; i < lanes.size(); ++i) lanes[i].thread.join();
+  reactor_threads->run(memory_counter_join);
   workers->stop();
   persistence->end();
   aof->close();

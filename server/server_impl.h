@@ -6,7 +6,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -29,6 +28,7 @@
 #include "server/dispatch.h"
 #include "server/keyspace/hot_values.h"
 #include "server/listening.h"
+#include "server/net/reactor_threads.h"
 #include "server/server.h"
 #include "server/worker_pool.h"
 
@@ -46,7 +46,6 @@ struct Synap::Impl final : KeyspaceObserver {
     std::unordered_map<uint64_t, std::unique_ptr<Client>> clients;
     std::vector<uint64_t> released;
     uint64_t cron_ns = 0;  // not counted yet
-    std::thread thread;
   };
 
   Impl(LoadedConfig loaded, ProcessTitle* title, FileSystem* file_system);
@@ -121,6 +120,7 @@ struct Synap::Impl final : KeyspaceObserver {
   bool save_at_end = false;            // SHUTDOWN saved, and what was written meanwhile must be saved too
   LatencyMonitor latency;
   std::deque<Lane> lanes;
+  std::unique_ptr<ReactorThreads> reactor_threads;
   std::unique_ptr<ClientDirectory> clients;
   std::unique_ptr<MonitorFeed> monitor;
   std::unique_ptr<PubSub> pubsub;

@@ -16,6 +16,7 @@
 #include "server/command/tracking.h"
 #include "server/command/version.h"
 #include "server/keyspace/background.h"
+#include "server/net/reactor_threads.h"
 
 namespace synap {
 
@@ -74,7 +75,7 @@ void info_server(Server& server, InfoWriter& info) {
   info.number("lru_clock", (now_us / 1000000) & static_cast<int64_t>(AccessClock::kLruMax));
   info.text("executable", server.executable);
   info.text("config_file", server.config_file);
-  info.flag("io_threads_active", config.io_threads > 1);
+  info.flag("io_threads_active", server.reactor_threads->apart());
   info.number("io_threads", config.io_threads);
   info_listeners(config, info);
 }

@@ -101,6 +101,7 @@ struct Config {
   uint32_t notify_keyspace_events = 0;  // EventClass bits
   int64_t io_threads = default_io_threads();
   bool io_threads_do_reads = false;
+  bool io_threads_always_active = false;
   int64_t events_per_io_thread = 2;
   int64_t prefetch_batch_max_size = 16;
 

@@ -17,6 +17,7 @@
 
 namespace synap {
 
+class ReactorThreads;  // server/net/reactor_threads.h
 class Slowlog;
 class LatencyMonitor;
 class MonitorFeed;
@@ -95,6 +96,7 @@ struct Server {
   const CommandTable* commands = nullptr;
   Keyspace* keyspace = nullptr;
   GuardRegistry* guards = nullptr;
+  ReactorThreads* reactor_threads = nullptr;
   ClientDirectory* clients = nullptr;
   Statistics* statistics = nullptr;
   StateBits* state = nullptr;

@@ -24,6 +24,7 @@ struct Reactor::Turn {
   uv_prepare_t prepare;
   uv_check_t check;
   Task before_poll, after_poll;
+  bool single = false;  // run_turn()'s
 };
 
 struct Reactor::Watch {
@@ -72,7 +73,7 @@ Reactor::Reactor(size_t index)
   uv_prepare_start(&turn_->prepare, [](uv_prepare_t* handle) {
     auto* self = static_cast<Reactor*>(handle->data);
     ++self->turns_;
-    if (self->turn_->before_poll) self->turn_->before_poll();
+    if (!self->turn_->single) self->before_poll();
     if (self->gives_way()) sched_yield();
   });
   uv_check_init(loop_.get(), &turn_->check);
@@ -168,6 +169,10 @@ void Reactor::on_turn(Task before_poll, Task after_poll) {
   turn_->after_poll = std::move(after_poll);
 }
 
+void Reactor::before_poll() {
+  if (turn_->before_poll) turn_->before_poll();
+}
+
 void Reactor::watch_readable(int fd, Task ready) {
   auto watch = std::make_unique<Watch>();
   watch->fd = fd;
@@ -199,16 +204,51 @@ void Reactor::on_signal(int signal_number, Task task) {
   signals_.push_back(std::move(signal));
 }
 
-void Reactor::run() {
-  thread_ = std::this_thread::get_id();
-  schedule_as_reactor();
-  uv_run(loop_.get(), UV_RUN_DEFAULT);
-  // stop() was called: close what is left. Connections were closed by their owner before.
-  close_handles(loop_.get());
+void Reactor::stop() {
+  post([this] {
+    stopped_ = true;
+    leave();
+  });
 }
 
-void Reactor::stop() {
-  post([this] { uv_stop(loop_.get()); });
+void Reactor::run() {
+  schedule_as_reactor();
+  while (run_turns()) {
+  }
+  end();
+}
+
+bool Reactor::run_turns() {
+  current_ = this;
+  uv_run(loop_.get(), UV_RUN_DEFAULT);
+  current_ = nullptr;
+  return !stopped_;
+}
+
+// What its events left to be done before the next poll is done now: nobody knows when that will be.
+bool Reactor::run_turn() {
+  current_ = this;
+  turn_->single = true;
+  uv_run(loop_.get(), UV_RUN_NOWAIT);
+  turn_->single = false;
+  before_poll();
+  current_ = nullptr;
+  return !stopped_;
+}
+
+void Reactor::leave() { uv_stop(loop_.get()); }
+
+int Reactor::poll_fd() const { return uv_backend_fd(loop_.get()); }
+
+int64_t Reactor::wait_ms() {
+  uv_update_time(loop_.get());
+  return uv_backend_timeout(loop_.get());
+}
+
+void Reactor::end() {
+  current_ = this;
+  close_handles(loop_.get());
+  current_ = nullptr;
 }
 
 }  // namespace synap

@@ -1,12 +1,12 @@
-// Reactor: one thread and its libuv loop. Everything that belongs to a reactor (connections, timers) is touched on its
-// thread only; post() is the one door for other threads. server/net/ is the only place that sees <uv.h>.
+// Reactor: a libuv loop. Everything that belongs to a reactor (connections, timers) is touched inside its loop only, which
+// one thread at a time runs, "its thread"; post() is the one door for others. server/net/ is the only place that sees
+// <uv.h>.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
-#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -27,7 +27,8 @@ class Reactor {
   Reactor& operator=(const Reactor&) = delete;
 
   size_t index() const { return index_; }
-  bool on_thread() const { return std::this_thread::get_id() == thread_; }
+  // Whether the caller is inside this reactor's loop. (Its thread may run other reactors', too.)
+  bool on_thread() const { return current_ == this; }
 
   // Any thread. Runs the task on this reactor's thread, in the order of the posts of each thread.
   void post(Task task);
@@ -44,7 +45,7 @@ class Reactor {
   // On the thread. Called once; the returned id may be cancelled until then.
   uint64_t after(int64_t delay_ms, Task task);
   void cancel(uint64_t timer_id);
-  // Called at the top of every turn of the loop, before events are read, and right after polling.
+  // Called in every turn of the loop before it waits for events, and right after that.
   void on_turn(Task before_poll, Task after_poll);
   // Calls `ready` whenever the descriptor is readable, until unwatch.
   void watch_readable(int fd, Task ready);
@@ -52,10 +53,24 @@ class Reactor {
   // SIGTERM, SIGINT and the like, on this reactor's thread.
   void on_signal(int signal_number, Task task);
 
-  // Runs the loop on the calling thread until stop(). Then closes all handles.
-  void run();
   // Any thread.
   void stop();
+  // Runs the loop on the calling thread until stop(). Then closes all handles.
+  void run();
+
+  // For who runs several (server/net/reactor_threads): run() in parts, each of them on any thread, one at a time.
+  // Runs the loop until leave() or stop(). False: it was stopped.
+  bool run_turns();
+  // Runs one turn, waiting for nothing. False: it was stopped.
+  bool run_turn();
+  // Inside the loop: run_turns() ends after this turn.
+  void leave();
+  // Outside of the loop. The descriptor is readable when there is something to do (epoll(7)), and after so many ms there is
+  // whether or not it is (-1: never).
+  int poll_fd() const;
+  int64_t wait_ms();
+  // When it was stopped. Closes what is left; connections were closed by their owner before.
+  void end();
 
   // The buffer that sockets of this reactor are read into: valid until the next read.
   std::span<char> read_buffer() { return std::span(read_buffer_).subspan(kept_bytes_); }
@@ -82,10 +97,13 @@ class Reactor {
   static constexpr size_t kReadBufferBytes = 64 * 1024 + kKeptReadsMax * kKeptReadBytesMax;
 
   void drain_mailbox();
+  void before_poll();
   bool gives_way();
 
+  static inline constinit thread_local const Reactor* current_ = nullptr;
+
   const size_t index_;
-  std::thread::id thread_;
+  bool stopped_ = false;
   std::unique_ptr<uv_loop_s> loop_;
   std::unique_ptr<uv_async_s> wake_up_;
   MpscQueue<Task> mailbox_;

@@ -5,7 +5,7 @@ using namespace synap_test;
 
 namespace {
 
-const std::vector<std::string> kReactors = {"--io-threads", "4"};
+const std::vector<std::string> kReactors = {"--io-threads", "4", "--io-threads-always-active", "yes"};
 
 }  // namespace
 

@@ -9,7 +9,7 @@
 using namespace synap_test;
 
 TEST_CASE("Every queued element is delivered once, whoever waits where") {
-  ServerProcess server({"--io-threads", "4"});
+  ServerProcess server({"--io-threads", "4", "--io-threads-always-active", "yes"});
   std::atomic<long long> pushed = 0;
   std::mutex mutex;
   std::set<std::string> seen;
@@ -41,7 +41,7 @@ TEST_CASE("Every queued element is delivered once, whoever waits where") {
 }
 
 TEST_CASE("Messages of one publisher arrive in order at every subscriber") {
-  ServerProcess server({"--io-threads", "4"});
+  ServerProcess server({"--io-threads", "4", "--io-threads-always-active", "yes"});
   std::atomic<int> next_publisher = 0;
   std::vector<std::thread> subscribers;
   std::atomic<int> ready = 0;
@@ -84,7 +84,7 @@ TEST_CASE("Messages of one publisher arrive in order at every subscriber") {
 }
 
 TEST_CASE("Clients come, go, are listed and killed; settings and statistics change meanwhile") {
-  ServerProcess server({"--io-threads", "4"});
+  ServerProcess server({"--io-threads", "4", "--io-threads-always-active", "yes"});
   Crowd crowd(&server);
   crowd.add("short lives", 3, [&server](Client&, Random& random) -> std::string {
     Client client(server.port());
@@ -119,7 +119,7 @@ TEST_CASE("Clients come, go, are listed and killed; settings and statistics chan
 }
 
 TEST_CASE("Expiry and eviction beside reads and writes of the same keys") {
-  ServerProcess server({"--io-threads", "4", "--maxmemory", "20mb", "--maxmemory-policy", "allkeys-lru"});
+  ServerProcess server({"--io-threads", "4", "--io-threads-always-active", "yes", "--maxmemory", "20mb", "--maxmemory-policy", "allkeys-lru"});
   Crowd crowd(&server);
   crowd.add("write", 3, [](Client& client, Random& random) -> std::string {
     const std::string key = random.key("e", 20000);

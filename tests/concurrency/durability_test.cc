@@ -71,7 +71,7 @@ bool file_is_whole(Client& client) {
 }  // namespace
 
 TEST_CASE("Acknowledged writes survive a restart, beside rewrites, snapshots and new settings") {
-  const std::vector<std::string> directives = {"--io-threads", "4", "--appendonly", "yes", "--save", ""};
+  const std::vector<std::string> directives = {"--io-threads", "4", "--io-threads-always-active", "yes", "--appendonly", "yes", "--save", ""};
   ServerProcess server(directives);
   Crowd crowd(&server);
   const Writers writers(&crowd);
@@ -101,7 +101,7 @@ TEST_CASE("Acknowledged writes survive a restart, beside rewrites, snapshots and
 }
 
 TEST_CASE("The append-only file may be switched off and on beside writers") {
-  ServerProcess server({"--io-threads", "4", "--appendonly", "yes", "--appendfsync", "always", "--save", ""});
+  ServerProcess server({"--io-threads", "4", "--io-threads-always-active", "yes", "--appendonly", "yes", "--appendfsync", "always", "--save", ""});
   Crowd crowd(&server);
   const Writers writers(&crowd);
   crowd.add("switch", 1, [](Client& client, Random& random) -> std::string {
@@ -120,7 +120,7 @@ TEST_CASE("The append-only file may be switched off and on beside writers") {
 }
 
 TEST_CASE("A snapshot taken under load is one moment") {
-  const std::vector<std::string> directives = {"--io-threads", "4", "--save", ""};
+  const std::vector<std::string> directives = {"--io-threads", "4", "--io-threads-always-active", "yes", "--save", ""};
   ServerProcess server(directives);
   Client(server.port()).call({"MSET", "a0", "100", "a1", "100", "a2", "100", "a3", "100"});
   Crowd crowd(&server);

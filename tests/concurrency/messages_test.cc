@@ -64,7 +64,7 @@ void add_cachers(Crowd* crowd, ServerProcess* server, const Acknowledged& acknow
 }  // namespace
 
 TEST_CASE("No cached value is older than what was acknowledged before the client last heard from the server") {
-  ServerProcess server({"--io-threads", "4", "--tracking-table-max-keys", "12"});
+  ServerProcess server({"--io-threads", "4", "--io-threads-always-active", "yes", "--tracking-table-max-keys", "12"});
   Acknowledged acknowledged{};
   Crowd crowd(&server);
   crowd.add("write", 3, [&](Client& client, Random& random) -> std::string {
@@ -97,7 +97,7 @@ TEST_CASE("No cached value is older than what was acknowledged before the client
 }
 
 TEST_CASE("Subscribers come, change their minds and go while others publish") {
-  ServerProcess server({"--io-threads", "4", "--notify-keyspace-events", "KEA"});
+  ServerProcess server({"--io-threads", "4", "--io-threads-always-active", "yes", "--notify-keyspace-events", "KEA"});
   Crowd crowd(&server);
   crowd.add("publish", 3, [](Client& client, Random& random) -> std::string {
     const std::string channel = random.key("ch", 5);

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "tests/integration/client.h"
+#include "tests/integration/held_shard.h"
 #include "tests/integration/server_process.h"
 
 using namespace synap_test;
@@ -15,37 +16,6 @@ using namespace synap_test;
 namespace {
 
 constexpr const char* kThreads[] = {"1", "2"};
-
-// A script that keeps the shard of its key until SCRIPT KILL.
-class HeldShard {
- public:
-  HeldShard(const ServerProcess& server, const std::string& key) : script_(server.port()), control_(server.port()) {
-    script_.send(encode({"EVAL", "redis.call('get', KEYS[1]) while true do end", "1", key}));
-    CHECK(eventually([&] { return control_.text({"CLIENT", "LIST"}).find("cmd=eval ") != std::string::npos; }));
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  void release() {
-    CHECK(eventually([&] { return control_.call({"SCRIPT", "KILL"}).ok(); }));
-    CHECK(script_.receive(1).substr(0, 4) == "-ERR");
-  }
-
- private:
-  RawSocket script_;
-  Client control_;
-};
-
-// A key that lies in another shard than this one.
-std::string key_beside(const ServerProcess& server, const std::string& key) {
-  for (int i = 0;; ++i) {
-    const std::string other = key + std::to_string(i);
-    HeldShard held(server, other);
-    RawSocket probe(server.port());
-    probe.send(encode({"EXISTS", key}));
-    const bool answered = !probe.receive(1, 500).empty();
-    held.release();
-    if (answered) return other;
-  }
-}
 
 bool becomes_blocked(Client& control, int clients) {
   return eventually([&] { return control.info("blocked_clients") == std::to_string(clients); });

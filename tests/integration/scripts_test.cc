@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tests/integration/client.h"
+#include "tests/integration/held_shard.h"
 #include "tests/integration/server_process.h"
 
 using namespace synap_test;
@@ -27,10 +28,12 @@ bool kill_script(Client& client, const std::string& command) {
 }  // namespace
 
 TEST_CASE("A long script lets others work until the threshold, then they are told BUSY") {
-  ServerProcess server({"--io-threads", "1", "--busy-reply-threshold", "300"});
+  ServerProcess server({"--io-threads", "1"});
+  const std::string held = key_beside(server, "free");
   Client runner(server.port());
   Client other(server.port());
-  runner.append({"EVAL", kLoop, "1", "held"});
+  CHECK(other.call({"CONFIG", "SET", "busy-reply-threshold", "300"}).ok());
+  runner.append({"EVAL", kLoop, "1", held});
   std::thread run([&] { runner.read(); });
   CHECK(other.text({"PING"}) == "PONG");
   CHECK(other.call({"SET", "free", "1"}).ok());
@@ -116,13 +119,14 @@ TEST_CASE("A script that allocates without bound ends in an error") {
 
 TEST_CASE("A script that promises its keys is held to them, and others run beside it") {
   ServerProcess server({"--io-threads", "1"});
+  const std::string held = key_beside(server, "elsewhere");
   Client client(server.port());
   const std::string promise = "#!lua flags=declared-keys-only\n";
   CHECK(client.text({"EVAL", promise + "redis.call('SET', KEYS[1], 'v') return redis.call('GET', KEYS[1])", "1", "k"}) == "v");
   CHECK(client.text({"EVAL", promise + "return redis.call('GET', 'other')", "1", "k"}).find("did not declare") != std::string::npos);
   CHECK(client.text({"EVAL", promise + "return redis.call('DBSIZE')", "1", "k"}).find("sees all keys") != std::string::npos);
   Client runner(server.port());
-  runner.append({"EVAL", promise + kLoop, "1", "held"});
+  runner.append({"EVAL", promise + kLoop, "1", held});
   Reply reply;
   std::thread run([&] { reply = runner.read(); });
   std::this_thread::sleep_for(std::chrono::milliseconds(100));

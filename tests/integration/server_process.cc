@@ -10,8 +10,10 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -77,6 +79,8 @@ ServerProcess::ServerProcess(const std::vector<std::string>& directives, Program
 }
 
 ServerProcess::~ServerProcess() {
+  // A test that fails because its server crashed says what the server said.
+  if (std::uncaught_exceptions() > 0 && !alive()) std::cout << "the server has ended:\n" << log() << std::flush;
   stop(SIGTERM);
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);

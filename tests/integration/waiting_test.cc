@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tests/integration/client.h"
+#include "tests/integration/held_shard.h"
 #include "tests/integration/server_process.h"
 
 using namespace synap_test;
@@ -124,17 +125,18 @@ TEST_CASE("A snapshot is taken beside writers that never stop") {
 
 TEST_CASE("FLUSHALL beside a long reader holds up only the reader's shard") {
   ServerProcess server({"--io-threads", "2", "--save", "", "--busy-reply-threshold", "0"});
+  const std::string held = key_beside(server, "free");
   Client client(server.port());
-  client.call({"SET", "a", "1"});
-  client.call({"SET", "b", "1"});  // in another shard than "a"
+  client.call({"SET", held, "1"});
+  client.call({"SET", "free", "1"});
   RawSocket reader(server.port());
   RawSocket flusher(server.port());
   const std::string endless = "#!lua flags=declared-keys-only,no-writes\nredis.call('GET', KEYS[1]) while true do end";
-  reader.send(encode({"EVAL", endless, "1", "a"}));
+  reader.send(encode({"EVAL", endless, "1", held}));
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   flusher.send(encode({"FLUSHALL"}));
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  for (int i = 0; i < 100; ++i) CHECK(client.text({"GET", "b"}) == "1");
+  for (int i = 0; i < 100; ++i) CHECK(client.text({"GET", "free"}) == "1");
   CHECK_FALSE(has_answer(flusher));
   CHECK(eventually([&] { return client.call({"SCRIPT", "KILL"}).ok(); }));
   CHECK(reader.receive(1).find("Script killed by user") != std::string::npos);

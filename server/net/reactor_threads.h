@@ -1,0 +1,90 @@
+// ReactorThreads: which thread runs which reactor. While there is little to do, or no processor that would be free for a
+// second thread, the first thread runs all reactors in turns and the others sleep: fewer polls and switches serve the same
+// requests, and processors stay with those who need them, the clients perhaps. As soon as one thread is not enough and a
+// processor idles, every reactor gets its own thread. A reactor changes threads between two turns of its loop only, under
+// the mutex, and does not notice.
+//
+//                   ┌──── busy, and a processor idles: hand_out() ────▶┐
+//   first thread ───┤                                                  ├─── own thread
+//                   └◀─ take_over() ── handed over ◀── leaving ◀─ calm ┘
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <ctime>
+#include <deque>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "server/base/sync.h"
+#include "server/net/reactor.h"
+
+namespace synap {
+
+class ReactorThreads {
+ public:
+  // They must outlive this object.
+  explicit ReactorThreads(const std::vector<Reactor*>& reactors);
+  ~ReactorThreads();
+  ReactorThreads(const ReactorThreads&) = delete;
+  ReactorThreads& operator=(const ReactorThreads&) = delete;
+
+  // Runs all reactors until each was stopped, the first one always on the calling thread. Every thread calls `begin` first.
+  void run(const std::function<void()>& begin);
+
+  // Any thread.
+  void keep_apart(bool always) { always_apart_.store(always, std::memory_order_relaxed); }
+  // Any thread. Whether each reactor has, or is about to get, its own thread.
+  bool apart() const { return apart_.load(std::memory_order_relaxed); }
+
+ private:
+  enum class Runner : uint8_t { kFirstThread, kOwnThread, kLeaving, kHandedOver, kEnded };
+  // A reactor, and its own thread unless it is the first one.
+  struct Seat {
+    Reactor* reactor = nullptr;
+    Runner runner = Runner::kFirstThread;  // under mutex_
+    std::thread thread;
+    // The first thread's.
+    bool held = false;    // it runs it
+    bool ready = false;
+    int64_t due_us = 0;   // when its next turn is due whether or not it is ready
+    clockid_t cpu_clock{};
+  };
+
+  // The first thread's.
+  void lead();
+  void run_only(Seat* seat);
+  void run_ready();
+  void hold(Seat* seat);
+  void let_go(Seat* seat, Runner next);
+  void end(Seat* seat);
+  void hand_out();
+  void gather();
+  void take_over();
+  void look();
+  double processors_idle(double used, int64_t elapsed_us);
+  // The other threads'.
+  void serve(Seat* seat);
+  bool wait_for_reactor(const Seat& seat);
+  void hand_over(Seat* seat);
+
+  std::deque<Seat> seats_;
+  Seat& first_;
+  size_t held_count_ = 0;
+  const int poll_fd_;  // readable when a reactor that is held is; epoll(7)
+  std::atomic<bool> apart_{false};
+  std::atomic<bool> always_apart_{false};
+
+  // As of the last look; the first thread's.
+  int64_t looked_us_ = 0;
+  int64_t cpu_us_ = 0;
+  int64_t idle_us_ = -1;  // of the processors
+  int calm_looks_ = 0;
+
+  Mutex mutex_{LockRank::kWorkers};
+  CondVar changed_;
+  bool ending_ GUARDED_BY(mutex_) = false;  // the first reactor was stopped: nobody takes over any more
+};
+
+}  // namespace synap
