@@ -543,7 +543,9 @@ int main(int argc, char** argv) {
   double paused = 0;
   if (pauses != nullptr) {
     const std::vector<Pauses::Pause> seen = pauses->stop();
-    for (const Pauses::Pause& pause : seen) paused += std::chrono::duration<double>(pause.end - pause.begin).count();
+    for (const Pauses::Pause& pause : seen) {
+      paused += std::max(0.0, std::chrono::duration<double>(pause.end - std::max(pause.begin, start)).count());
+    }
     for (const auto& worker : workers) worker->record_without(seen);
   }
   uint64_t errors = 0;

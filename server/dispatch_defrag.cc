@@ -16,6 +16,7 @@
 #include "server/dispatch.h"
 #include "server/keyspace/background.h"
 #include "server/keyspace/type_ops.h"
+#include "server/net/reactor_threads.h"
 
 namespace synap {
 
@@ -143,7 +144,8 @@ void Dispatcher::continue_defrag(Reactor& reactor) {
   if (threshold_ms > 0 && took_ms >= threshold_ms) server_.latency->add("active-defrag-cycle", took_ms);
   const int64_t paused_us = began_us - std::exchange(defrag_.ended_us, ended_us);
   defrag_.pause_owed_us = std::max<int64_t>(defrag_.pause_owed_us - paused_us, 0);
-  defrag_.pause_owed_us += (ended_us - began_us) * (100 - percent) / percent;
+  const auto reactors_here = static_cast<int64_t>(server_.reactor_threads->per_thread());  // they share the thread's time
+  defrag_.pause_owed_us += (ended_us - began_us) * (100 * reactors_here - percent) / percent;
   // Not turn after turn, while a shard is in use.
   if (defrag_.refusals != 0) defrag_.pause_owed_us = std::max(defrag_.pause_owed_us, kPauseMinUs);
   defrag_.scheduled = true;

@@ -6,7 +6,6 @@
 #include <csignal>
 #include <cstdio>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -21,6 +20,7 @@
 #include "server/command_list.h"
 #include "server/insistent_exit.h"
 #include "server/keyspace/background.h"
+#include "server/keyspace/defragmenter.h"
 #include "server/keyspace/memory_counter.h"
 #include "server/server_impl.h"
 
@@ -227,7 +227,7 @@ void Synap::Impl::set_up_lane(Lane& lane) {
   lane.host->dispatcher = lane.dispatcher.get();
   lane.host->statistics = counters;
   lane.host->released = [&lane](uint64_t id) { lane.released.push_back(id); };
-  lane.reactor->on_turn([this, &lane] { after_poll(lane); },
+  lane.reactor->on_turn([this, &lane] { before_poll(lane); },
                         [&lane] {
                           reclamation_quiescent(lane.reactor->index());
                           lane.dispatcher->begin_turn();
@@ -237,7 +237,7 @@ void Synap::Impl::set_up_lane(Lane& lane) {
 }
 
 // Before the loop polls again: what other clients' commands queued for ours leaves, closed clients are freed.
-void Synap::Impl::after_poll(Lane& lane) {
+void Synap::Impl::before_poll(Lane& lane) {
   tracking->broadcast();
   lane.host->flush_queued();
   for (const uint64_t id : std::exchange(lane.released, {})) lane.clients.erase(id);
@@ -467,7 +467,7 @@ int Synap::Impl::run() {
   obey_signals();
   background_free(memory_counter_join, 0);
   begin_loading();
-  reactor_threads->run(memory_counter_join);
+  reactor_threads->run(memory_counter_join, Defragmenter::flush_thread_cache);
   workers->stop();
   persistence->end();
   aof->close();

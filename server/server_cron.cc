@@ -9,6 +9,7 @@
 #include "server/base/cycle_clock.h"
 #include "server/command/memory_usage.h"
 #include "server/keyspace/background.h"
+#include "server/keyspace/defragmenter.h"
 #include "server/keyspace/memory_counter.h"
 #include "server/server_impl.h"
 
@@ -19,6 +20,8 @@ namespace {
 // Active expiry: its share of a cron interval at most, as Redis's 25 %.
 constexpr int64_t kExpireShare = 4;  // the divisor
 constexpr int64_t kConfigGraceUs = 10'000'000;
+// Of a reactor, between two crons: with fewer it is quiet.
+constexpr uint64_t kQuietCommands = 100;
 
 }  // namespace
 
@@ -36,7 +39,7 @@ void Synap::Impl::cron(Lane& lane) {
 void Synap::Impl::lane_cron(Lane& lane, int64_t now_ms) {
   if (!server.cron_paused.load(std::memory_order_relaxed) && !state.has(kStateLoading)) {
     const int64_t began_us = monotonic_us();
-    lane.dispatcher->expire_cycle(lane.reactor->index(), lanes.size(), kCronMs * 1000 / kExpireShare);
+    lane.dispatcher->expire_cycle(lane.reactor->index(), lanes.size(), expiry_budget_us());
     const int64_t took_ms = (monotonic_us() - began_us) / 1000;
     const int64_t threshold_ms = config.current().latency_monitor_threshold;
     if (threshold_ms > 0 && took_ms >= threshold_ms) latency.add("expire-cycle", took_ms);
@@ -46,6 +49,19 @@ void Synap::Impl::lane_cron(Lane& lane, int64_t now_ms) {
   for (Client* client : all) client->cron(now_ms);
   scripting.forget_flushed(lane.dispatcher.get());
   lane.dispatcher->schedule_defrag(*lane.reactor);
+  flush_if_quiet(lane);
+}
+
+// The allocator looks through a thread's cache only as the thread allocates. What a quiet one keeps of its last burst
+// would hold slabs for as long as it is quiet, a few hundred blocks some megabytes: holes that no move can close.
+void Synap::Impl::flush_if_quiet(Lane& lane) {
+  const uint64_t now = lane.dispatcher->statistics().commands.get();
+  if (now - std::exchange(lane.cron_commands, now) < kQuietCommands) Defragmenter::flush_thread_cache();
+}
+
+// Reactors on one thread share its time.
+int64_t Synap::Impl::expiry_budget_us() const {
+  return kCronMs * 1000 / kExpireShare / static_cast<int64_t>(reactor_threads->per_thread());
 }
 
 // What is done once for all, on reactor 0.

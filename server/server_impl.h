@@ -45,7 +45,8 @@ struct Synap::Impl final : KeyspaceObserver {
     std::unique_ptr<TlsHandshakes> handshakes;
     std::unordered_map<uint64_t, std::unique_ptr<Client>> clients;
     std::vector<uint64_t> released;
-    uint64_t cron_ns = 0;  // not counted yet
+    uint64_t cron_ns = 0;        // not counted yet
+    uint64_t cron_commands = 0;  // as of the last cron
   };
 
   Impl(LoadedConfig loaded, ProcessTitle* title, FileSystem* file_system);
@@ -62,7 +63,7 @@ struct Synap::Impl final : KeyspaceObserver {
   bool is_protected_from(int fd) const;
   void adopt(Lane& lane, int fd, SocketKind kind);
   void set_up_lane(Lane& lane);
-  void after_poll(Lane& lane);
+  void before_poll(Lane& lane);
   void maxmemory_changed(const Config& after);
   void print_banner() const;
   bool shutdown_saves(uint32_t flags) const;
@@ -79,6 +80,8 @@ struct Synap::Impl final : KeyspaceObserver {
   // server_cron.cc
   void cron(Lane& lane);
   void lane_cron(Lane& lane, int64_t now_ms);
+  int64_t expiry_budget_us() const;
+  void flush_if_quiet(Lane& lane);
   void server_cron(Lane& lane, int64_t now_ms);
   void sample_rates();
   void save_if_due(Lane& lane, int64_t now_ms);

@@ -6,6 +6,7 @@
 #include "server/base/thread_scheduling.h"
 #include "server/dispatch.h"
 #include "server/keyspace/background.h"
+#include "server/keyspace/defragmenter.h"
 #include "server/keyspace/memory_counter.h"
 
 namespace synap {
@@ -42,18 +43,33 @@ bool WorkerPool::take(Queued* taken) {
   return true;
 }
 
+bool WorkerPool::await(Queued* taken) {
+  constexpr int64_t kIdleUs = 100'000;
+  bool cached = true;  // the allocator may keep something for this thread
+  mutex_.lock();
+  while (!take(taken)) {
+    if (stopping_ && jobs_.empty()) {
+      mutex_.unlock();
+      return false;
+    }
+    if (!cached) {
+      work_came_.wait(mutex_);
+    } else if (!work_came_.wait_for_us(mutex_, kIdleUs)) {
+      // Each block that the last job left there may hold an otherwise empty slab, and the next job may be far off.
+      mutex_.unlock();
+      Defragmenter::flush_thread_cache();
+      cached = false;
+      mutex_.lock();
+    }
+  }
+  mutex_.unlock();
+  return true;
+}
+
 void WorkerPool::run(Dispatcher& dispatcher, size_t place) {
   schedule_as_worker();
   memory_counter_join();
-  for (;;) {
-    Queued queued;
-    {
-      LockGuard guard(mutex_);
-      while (!take(&queued)) {
-        if (stopping_ && jobs_.empty()) return;
-        work_came_.wait(mutex_);
-      }
-    }
+  for (Queued queued; await(&queued); queued = {}) {
     reclamation_enter(place);
     queued.job(dispatcher);
     reclamation_leave(place);

@@ -43,6 +43,8 @@ class WorkerPool {
   };
 
   void run(Dispatcher& dispatcher, size_t place);
+  // Waits for a job that may start. False: stopped, and nothing is left.
+  bool await(Queued* taken);
   // The first job that may start now; false: none.
   bool take(Queued* taken) REQUIRES(mutex_);
 

@@ -72,8 +72,9 @@ Reactor::Reactor(size_t index)
   uv_prepare_init(loop_.get(), &turn_->prepare);
   uv_prepare_start(&turn_->prepare, [](uv_prepare_t* handle) {
     auto* self = static_cast<Reactor*>(handle->data);
-    ++self->turns_;
-    if (!self->turn_->single) self->before_poll();
+    self->turns_.store(self->turn() + 1, std::memory_order_relaxed);
+    if (self->turn_->single) return;
+    self->before_poll();
     if (self->gives_way()) sched_yield();
   });
   uv_check_init(loop_.get(), &turn_->check);
@@ -112,8 +113,8 @@ bool Reactor::gives_way() {
     const bool busy = static_cast<double>(used_us) > kBusyShare * 1000 * static_cast<double>(elapsed_ms);
     load_ = {.since_ms = now_ms,
              .cpu_us = cpu_us,
-             .turns = turns_,
-             .short_turns = busy && used_us < kShortTurnUs * static_cast<int64_t>(turns_ - load_.turns)};
+             .turns = turn(),
+             .short_turns = busy && used_us < kShortTurnUs * static_cast<int64_t>(turn() - load_.turns)};
   }
   return load_.short_turns;
 }
@@ -218,19 +219,19 @@ void Reactor::run() {
   end();
 }
 
-bool Reactor::run_turns() {
-  current_ = this;
-  uv_run(loop_.get(), UV_RUN_DEFAULT);
-  current_ = nullptr;
-  return !stopped_;
+bool Reactor::run_turns() { return run_loop(UV_RUN_DEFAULT); }
+
+bool Reactor::run_turn() {
+  turn_->single = true;
+  const bool goes_on = run_loop(UV_RUN_NOWAIT);
+  turn_->single = false;
+  return goes_on;
 }
 
-// What its events left to be done before the next poll is done now: nobody knows when that will be.
-bool Reactor::run_turn() {
+// What the last events left to be done before the next poll is done now: nobody knows when that will be.
+bool Reactor::run_loop(int mode) {
   current_ = this;
-  turn_->single = true;
-  uv_run(loop_.get(), UV_RUN_NOWAIT);
-  turn_->single = false;
+  uv_run(loop_.get(), static_cast<uv_run_mode>(mode));
   before_poll();
   current_ = nullptr;
   return !stopped_;

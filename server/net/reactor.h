@@ -3,6 +3,7 @@
 // <uv.h>.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,7 +23,7 @@ class Reactor {
   using Task = std::function<void()>;
 
   explicit Reactor(size_t index);
-  ~Reactor();  // after run() returned
+  ~Reactor();  // after run() or end()
   Reactor(const Reactor&) = delete;
   Reactor& operator=(const Reactor&) = delete;
 
@@ -45,7 +46,7 @@ class Reactor {
   // On the thread. Called once; the returned id may be cancelled until then.
   uint64_t after(int64_t delay_ms, Task task);
   void cancel(uint64_t timer_id);
-  // Called in every turn of the loop before it waits for events, and right after that.
+  // `before_poll` is called before the loop waits for events or its thread leaves it, `after_poll` right after the events.
   void on_turn(Task before_poll, Task after_poll);
   // Calls `ready` whenever the descriptor is readable, until unwatch.
   void watch_readable(int fd, Task ready);
@@ -79,8 +80,8 @@ class Reactor {
   static constexpr size_t kKeptReadBytesMax = 2048;
   void keep_read(size_t bytes) { kept_bytes_ += bytes; }
   void forget_reads() { kept_bytes_ = 0; }
-  // Counts the loop's turns.
-  uint64_t turn() const { return turns_; }
+  // Any thread. Counts the loop's turns.
+  uint64_t turn() const { return turns_.load(std::memory_order_relaxed); }
   uv_loop_s* loop() { return loop_.get(); }
 
  private:
@@ -98,6 +99,7 @@ class Reactor {
 
   void drain_mailbox();
   void before_poll();
+  bool run_loop(int mode);
   bool gives_way();
 
   static inline constinit thread_local const Reactor* current_ = nullptr;
@@ -110,7 +112,7 @@ class Reactor {
   std::vector<Task> next_turn_;
   std::vector<char> read_buffer_;
   size_t kept_bytes_ = 0;
-  uint64_t turns_ = 1;
+  std::atomic<uint64_t> turns_{1};
   Load load_;
   uint64_t next_timer_id_ = 1;
   std::unordered_map<uint64_t, std::unique_ptr<Timer>> timers_;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 #include "server/base/assert.h"
@@ -18,35 +19,39 @@ namespace synap {
 
 namespace {
 
-constexpr int64_t kLookMs = 100;
-// In processors: what the first thread uses before others may help it, what has to idle for them, and what all of them
-// use together when one is enough again, for so many looks.
+constexpr int64_t kLookMs = 200;  // the kernel tells of idle processors in hundredths of a second
+// In processors: what the first thread uses before others may help it, and what has to idle for them; what all of them use
+// together when one is enough again.
 constexpr double kBusy = 0.8;
-constexpr double kIdle = 0.25;
+constexpr double kIdle = 0.27;
 constexpr double kCalm = 0.5;
-constexpr int kCalmLooks = 20;
-constexpr double kWorthAsking = 0.2;  // below it nobody looks what the others leave: that file is long on big machines
+constexpr int kCalmLooks = 10;  // and it must have been so at most of that many looks
+// Apart, with less than this idle and turns shorter than that they are in each other's way.
+constexpr double kCrowded = 0.1;
+constexpr double kShortTurnUs = 40;
+// Below this use nobody asks what the others leave: the kernel takes long to tell on big machines.
+constexpr double kWorthAsking = 0.2;
+// Together, while they use this much in passes that short, they yield (as Reactor::gives_way).
+constexpr double kYieldingUse = 0.3;
+constexpr double kShortPassUs = 150;
 
-// Instead of how long the processors have idled.
-constexpr int64_t kUnknown = -1, kNotAsked = -2;
-
-// How long the processors that this process may use have idled since the machine started, or kUnknown.
+// How long the processors that this process may use have idled since the machine started. Where the system does not tell:
+// as if one of them idled always.
 int64_t idle_us_of_processors() {
   cpu_set_t usable;
   FILE* file = std::fopen("/proc/stat", "re");
-  if (file == nullptr) return kUnknown;
-  int64_t ticks = -1;
+  if (file == nullptr || sched_getaffinity(0, sizeof usable, &usable) != 0) return monotonic_us();
+  int64_t ticks = 0;
   char line[512];
-  if (sched_getaffinity(0, sizeof usable, &usable) == 0) {
-    while (std::fgets(line, sizeof line, file) != nullptr) {
-      unsigned processor = 0;
-      long long idle = 0, waits = 0;
-      if (std::sscanf(line, "cpu%u %*u %*u %*u %lld %lld", &processor, &idle, &waits) != 3) continue;
-      if (processor < CPU_SETSIZE && CPU_ISSET(processor, &usable)) ticks = std::max<int64_t>(ticks, 0) + idle + waits;
-    }
+  while (std::fgets(line, sizeof line, file) != nullptr && std::strncmp(line, "cpu", 3) == 0) {
+    unsigned processor = 0;
+    long long idle = 0, waits = 0;
+    if (line[3] == ' ') continue;  // their sum
+    if (std::sscanf(line, "cpu%u %*u %*u %*u %lld %lld", &processor, &idle, &waits) != 3) continue;
+    if (processor < CPU_SETSIZE && CPU_ISSET(processor, &usable)) ticks += idle + waits;
   }
   std::fclose(file);
-  return ticks < 0 ? kUnknown : ticks * 1'000'000 / sysconf(_SC_CLK_TCK);
+  return ticks * 1'000'000 / sysconf(_SC_CLK_TCK);
 }
 
 }  // namespace
@@ -59,16 +64,16 @@ ReactorThreads::ReactorThreads(const std::vector<Reactor*>& reactors)
 
 ReactorThreads::~ReactorThreads() { close(poll_fd_); }
 
-void ReactorThreads::run(const std::function<void()>& begin) {
+void ReactorThreads::run(const Call& begin, const Call& rest) {
   begin();
   schedule_as_reactor();
   for (Seat& seat : seats_) {
     hold(&seat);
     if (&seat != &first_) {
-      seat.thread = std::thread([this, &seat, &begin] {
+      seat.thread = std::thread([this, &seat, &begin, &rest] {
         begin();
         schedule_as_reactor();
-        serve(&seat);
+        serve(&seat, rest);
       });
     }
     const pthread_t thread = &seat == &first_ ? pthread_self() : seat.thread.native_handle();
@@ -98,16 +103,21 @@ void ReactorThreads::lead() {
 }
 
 void ReactorThreads::run_only(Seat* seat) {
+  watch(seat, false);
   if (!seat->reactor->run_turns()) return end(seat);
   seat->due_us = 0;
 }
 
 // A turn of each reactor whose sockets, posts or timers want one; waits for that.
 void ReactorThreads::run_ready() {
+  ++passes_;
+  if (yields_) sched_yield();
   int64_t now_us = monotonic_us();
   int64_t due_us = INT64_MAX;
-  for (const Seat& seat : seats_) {
-    if (seat.held) due_us = std::min(due_us, seat.due_us);
+  for (Seat& seat : seats_) {
+    if (!seat.held) continue;
+    watch(&seat, true);
+    due_us = std::min(due_us, seat.due_us);
   }
   const int64_t wait_ms = due_us == INT64_MAX ? -1 : std::max<int64_t>(due_us - now_us + 999, 0) / 1000;
   epoll_event events[16];
@@ -125,9 +135,13 @@ void ReactorThreads::run_ready() {
   }
 }
 
-void ReactorThreads::hold(Seat* seat) {
+void ReactorThreads::watch(Seat* seat, bool wanted) {
+  if (std::exchange(seat->watched, wanted) == wanted) return;
   epoll_event event{.events = EPOLLIN, .data = {.ptr = seat}};
-  SYNAP_ASSERT(epoll_ctl(poll_fd_, EPOLL_CTL_ADD, seat->reactor->poll_fd(), &event) == 0);
+  SYNAP_ASSERT(epoll_ctl(poll_fd_, wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, seat->reactor->poll_fd(), &event) == 0);
+}
+
+void ReactorThreads::hold(Seat* seat) {
   seat->held = true;
   seat->ready = false;
   seat->due_us = 0;
@@ -135,7 +149,7 @@ void ReactorThreads::hold(Seat* seat) {
 }
 
 void ReactorThreads::let_go(Seat* seat, Runner next) {
-  SYNAP_ASSERT(epoll_ctl(poll_fd_, EPOLL_CTL_DEL, seat->reactor->poll_fd(), nullptr) == 0);
+  watch(seat, false);
   seat->held = false;
   --held_count_;
   LockGuard guard(mutex_);
@@ -165,6 +179,7 @@ void ReactorThreads::hand_out() {
 
 // The other threads' reactors are asked to leave them. Each is held when its last turn there is over.
 void ReactorThreads::gather() {
+  apart_.store(false, std::memory_order_relaxed);
   LockGuard guard(mutex_);
   for (Seat& seat : seats_) {
     if (seat.runner != Runner::kOwnThread) continue;
@@ -177,7 +192,7 @@ void ReactorThreads::take_over() {
   std::vector<Seat*> taken;
   {
     LockGuard guard(mutex_);
-    if (ending_) return;
+    SYNAP_ASSERT(!ending_);
     for (Seat& seat : seats_) {
       if (seat.runner != Runner::kHandedOver) continue;
       seat.runner = Runner::kFirstThread;
@@ -188,43 +203,53 @@ void ReactorThreads::take_over() {
   first_.reactor->leave();  // lead() has more than one now
 }
 
-// A timer of the first reactor.
+// From time to time, on the first thread.
 void ReactorThreads::look() {
-  const int64_t now_us = monotonic_us();
-  const int64_t elapsed_us = std::max<int64_t>(now_us - std::exchange(looked_us_, now_us), 1);
-  int64_t cpu_us = 0;
-  for (const Seat& seat : seats_) cpu_us += read_clock_us(seat.cpu_clock);
-  const double used = static_cast<double>(cpu_us - std::exchange(cpu_us_, cpu_us)) / static_cast<double>(elapsed_us);
+  const Usage usage = usage_since_last_look();
   const bool always_apart = always_apart_.load(std::memory_order_relaxed);
   if (!apart()) {
-    const bool may_help = processors_idle(used, elapsed_us) >= kIdle && used >= kBusy;
-    if (may_help || always_apart) apart_.store(true, std::memory_order_relaxed);
+    yields_ = usage.processors > kYieldingUse && usage.pass_us < kShortPassUs;
+    const bool can_be_helped = usage.processors >= kBusy && usage.idle.value_or(0) >= kIdle;
+    if (can_be_helped || always_apart) apart_.store(true, std::memory_order_relaxed);  // lead() hands them out
     calm_looks_ = 0;
   } else if (always_apart) {
     calm_looks_ = kCalmLooks;  // once they need not be apart any more there is nothing to wait for
   } else {
-    calm_looks_ = used < kCalm ? calm_looks_ + 1 : 0;
-    if (calm_looks_ < kCalmLooks) return;
-    apart_.store(false, std::memory_order_relaxed);
-    gather();
+    const bool crowded = usage.idle.value_or(1) < kCrowded && usage.turn_us < kShortTurnUs;
+    calm_looks_ = usage.processors < kCalm || crowded ? calm_looks_ + 1 : std::max(calm_looks_ - 2, 0);
+    if (calm_looks_ > kCalmLooks) gather();
   }
 }
 
-// On average since the last look; 0 if it is not known as of then. Where the system does not tell: enough.
-double ReactorThreads::processors_idle(double used, int64_t elapsed_us) {
-  const int64_t idle_us = used < kWorthAsking ? kNotAsked : idle_us_of_processors();
-  const int64_t before_us = std::exchange(idle_us_, idle_us);
-  if (idle_us == kUnknown) return kIdle;
-  if (idle_us == kNotAsked || before_us < 0) return 0;
-  return static_cast<double>(idle_us - before_us) / static_cast<double>(elapsed_us);
+ReactorThreads::Usage ReactorThreads::usage_since_last_look() {
+  const auto before = last_;
+  last_ = {};
+  last_.now_us = monotonic_us();
+  last_.passes = passes_;
+  for (const Seat& seat : seats_) {
+    last_.cpu_us += read_clock_us(seat.cpu_clock);
+    last_.turns += seat.reactor->turn();
+  }
+  const auto elapsed_us = static_cast<double>(std::max<int64_t>(last_.now_us - before.now_us, 1));
+  const auto cpu_us = static_cast<double>(last_.cpu_us - before.cpu_us);
+  const auto per = [cpu_us](uint64_t count) { return cpu_us / static_cast<double>(std::max<uint64_t>(count, 1)); };
+  Usage usage{.processors = cpu_us / elapsed_us,
+              .idle = {},
+              .turn_us = per(last_.turns - before.turns),
+              .pass_us = per(last_.passes - before.passes)};
+  if (usage.processors >= kWorthAsking) last_.idle_us = idle_us_of_processors();
+  if (last_.idle_us && before.idle_us) usage.idle = static_cast<double>(*last_.idle_us - *before.idle_us) / elapsed_us;
+  return usage;
 }
 
 // --- The other threads.
 
-void ReactorThreads::serve(Seat* seat) {
+void ReactorThreads::serve(Seat* seat, const Call& rest) {
+  rest();
   while (wait_for_reactor(*seat)) {
     if (seat->reactor->run_turns()) {
       hand_over(seat);
+      rest();
       continue;
     }
     seat->reactor->end();

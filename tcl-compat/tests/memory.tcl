@@ -333,6 +333,25 @@ with_server {enable-debug-command yes io-threads 1 appendonly yes active-defrag-
     }
 }
 
+with_server {io-threads 2 io-threads-always-active yes enable-debug-command yes appendonly yes} {
+    test "what the caches of idle threads keep holds no slabs" {
+        if {![string match jemalloc* [info_field mem_allocator]]} return
+        set sizes {140 270 400 580 700}
+        set fill {for i = 1, 12800 do redis.call('SET', ARGV[1] .. ':' .. i, string.rep('v', ARGV[1])) end}
+        # One thread frees a block of each slab, then another one all the rest. (Not the reactor that is asked about it.)
+        set other [connect]
+        foreach {thread reload} {reactor {} worker {r DEBUG LOADAOF}} {
+            foreach size $sizes { r EVAL $fill 0 $size }
+            foreach size $sizes { for {set i 64} {$i <= 12800} {incr i 64} { command $other DEL $size:$i } }
+            eval $reload
+            r FLUSHALL
+            wait_for "the background's work" 10 {[info_field lazyfree_pending_objects] == 0}
+            wait_for "the slabs that a $thread holds" 5 {[info_field allocator_frag_bytes] < 2000000}
+        }
+        close $other
+    }
+}
+
 with_server {io-threads 2} {
     test "a command's arguments go with it, though nothing else runs on its reactor" {
         set before [info_field used_memory]

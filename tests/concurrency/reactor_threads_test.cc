@@ -4,7 +4,7 @@
 using namespace synap_test;
 
 TEST_CASE("Nothing is lost or torn while the reactors change threads") {
-  ServerProcess server({"--io-threads", "4"});
+  ServerProcess server({"--io-threads", "4", "--io-threads-always-active", "no"});
   Counters counters(8);
   Crowd crowd(&server);
   // So that there is little to do, and one thread is enough.

@@ -39,7 +39,7 @@ NOT_FUZZED = {
     "wait": "waits", "waitaof": "waits", "cluster": "no cluster mode", "failover": "needs replicas", "config": "by subcommand", "acl": "by subcommand",
     "client": "by subcommand", "module": "by subcommand", "replconf": "internal",
 }
-SETTINGS = ["--proto-max-bulk-len", "1mb", "--maxmemory", "600mb", "--maxmemory-policy", "noeviction", "--io-threads", "2", "--hz", "100",
+SETTINGS = ["--proto-max-bulk-len", "1mb", "--maxmemory", "600mb", "--maxmemory-policy", "noeviction", "--io-threads", "2", "--io-threads-always-active", "yes", "--hz", "100",
             "--busy-reply-threshold", "200", "--lua-time-limit", "200", "--repl-diskless-sync", "no", "--stop-writes-on-bgsave-error", "no"]
 COMMANDS_PER_ROUND = 400
 LIFE_EVERY = 4

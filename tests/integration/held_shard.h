@@ -30,8 +30,8 @@ class HeldShard {
   Client control_;
 };
 
-// A key that lies in another shard than this one (the hash has another seed in every process). Not on a server whose
-// busy-reply-threshold is below half a second.
+// A key that lies in another shard than this one (the hash has another seed in every process). Not with a
+// busy-reply-threshold between 1 and 499 ms.
 inline std::string key_beside(const ServerProcess& server, const std::string& key) {
   for (int i = 0;; ++i) {
     const std::string other = key + std::to_string(i);
