@@ -39,8 +39,9 @@ constexpr double kShortPassUs = 150;
 // as if one of them idled always.
 int64_t idle_us_of_processors() {
   cpu_set_t usable;
+  if (sched_getaffinity(0, sizeof usable, &usable) != 0) return monotonic_us();
   FILE* file = std::fopen("/proc/stat", "re");
-  if (file == nullptr || sched_getaffinity(0, sizeof usable, &usable) != 0) return monotonic_us();
+  if (file == nullptr) return monotonic_us();
   int64_t ticks = 0;
   char line[512];
   while (std::fgets(line, sizeof line, file) != nullptr && std::strncmp(line, "cpu", 3) == 0) {
