@@ -232,7 +232,7 @@ bool Reactor::run_turn() {
 bool Reactor::run_loop(int mode) {
   current_ = this;
   uv_run(loop_.get(), static_cast<uv_run_mode>(mode));
-  before_poll();
+  if (!stopped_) before_poll();
   current_ = nullptr;
   return !stopped_;
 }
