@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <ctime>
 
@@ -30,12 +31,15 @@ namespace synap {
 
 namespace {
 
+// As in Redis, what is no number is no time.
 void debug_sleep(Context& ctx) {
-  double seconds;
-  if (!ctx.parse(ctx.arg(2), &seconds)) return;
-  timespec span{static_cast<time_t>(seconds),
-                static_cast<long>((seconds - static_cast<double>(static_cast<time_t>(seconds))) * 1e9)};
-  nanosleep(&span, nullptr);
+  constexpr double kSecondsMax = 1e9;
+  const double seconds = std::strtod(std::string(ctx.arg(2)).c_str(), nullptr);
+  if (seconds > 0) {
+    const double whole = std::floor(std::min(seconds, kSecondsMax));
+    const timespec span{static_cast<time_t>(whole), static_cast<long>((std::min(seconds, kSecondsMax) - whole) * 1e9)};
+    nanosleep(&span, nullptr);
+  }
   ctx.reply().ok();
 }
 

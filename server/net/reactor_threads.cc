@@ -213,13 +213,13 @@ void ReactorThreads::look() {
     const bool can_be_helped = usage.processors >= kBusy && usage.idle.value_or(0) >= kIdle;
     if (can_be_helped || always_apart) apart_.store(true, std::memory_order_relaxed);  // lead() hands them out
     calm_looks_ = 0;
-  } else if (always_apart) {
-    calm_looks_ = kCalmLooks;  // once they need not be apart any more there is nothing to wait for
-  } else {
+  } else if (!always_apart) {
     const bool crowded = usage.idle.value_or(1) < kCrowded && usage.turn_us < kShortTurnUs;
     calm_looks_ = usage.processors < kCalm || crowded ? calm_looks_ + 1 : std::max(calm_looks_ - 2, 0);
     if (calm_looks_ > kCalmLooks) gather();
   }
+  // Once they need not be apart any more the next look brings them together.
+  if (always_apart) calm_looks_ = 2 * kCalmLooks;
 }
 
 ReactorThreads::Usage ReactorThreads::usage_since_last_look() {
