@@ -34,7 +34,8 @@ namespace {
 // As in Redis, what is no number is no time.
 void debug_sleep(Context& ctx) {
   constexpr double kSecondsMax = 1e9;
-  const double seconds = std::strtod(std::string(ctx.arg(2)).c_str(), nullptr);
+  double seconds = 0;
+  if (!parse_double(ctx.arg(2), &seconds)) seconds = 0;
   if (seconds > 0) {
     const double whole = std::floor(std::min(seconds, kSecondsMax));
     const timespec span{static_cast<time_t>(whole), static_cast<long>((std::min(seconds, kSecondsMax) - whole) * 1e9)};
