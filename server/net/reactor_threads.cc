@@ -25,7 +25,7 @@ constexpr int64_t kLookMs = 200;  // the kernel tells of idle processors in hund
 constexpr double kBusy = 0.8;
 constexpr double kIdle = 0.27;
 constexpr double kCalm = 0.5;
-constexpr int kCalmLooks = 10;  // and it must have been so at most of that many looks
+constexpr int kCalmLooks = 5;  // and it must have been so at most of that many looks
 // Apart, with less than this idle and turns shorter than that they are in each other's way.
 constexpr double kCrowded = 0.1;
 constexpr double kShortTurnUs = 40;
@@ -214,8 +214,10 @@ void ReactorThreads::look() {
     if (can_be_helped || always_apart) apart_.store(true, std::memory_order_relaxed);  // lead() hands them out
     calm_looks_ = 0;
   } else if (!always_apart) {
-    const bool crowded = usage.idle.value_or(1) < kCrowded && usage.turn_us < kShortTurnUs;
-    calm_looks_ = usage.processors < kCalm || crowded ? calm_looks_ + 1 : std::max(calm_looks_ - 2, 0);
+    const bool short_turns = usage.turn_us < kShortTurnUs;
+    const bool one_is_enough = usage.processors < kCalm || (short_turns && usage.idle.value_or(1) < kCrowded);
+    if (one_is_enough) ++calm_looks_;
+    if (!one_is_enough && !short_turns) calm_looks_ = std::max(calm_looks_ - 2, 0);
     if (calm_looks_ > kCalmLooks) gather();
   }
   // Once they need not be apart any more the next look brings them together.
