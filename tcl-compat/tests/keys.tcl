@@ -211,3 +211,12 @@ with_server {enable-debug-command yes} {
         expect 0 [r SLOWLOG LEN]
     }
 }
+
+with_server {latency-monitor-threshold 1 lazyfree-lazy-expire no} {
+    test "An expiry that takes long is among the latency events" {
+        r EVAL {for i = 1, 1000000 do redis.call('SADD', KEYS[1], i) end} 1 big
+        r PEXPIRE big 1
+        wait_for "the event" 5 {[string match *expire-cycle* [r LATENCY LATEST]]}
+        expect 0 [r DBSIZE]
+    }
+}
